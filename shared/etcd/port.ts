@@ -20,12 +20,22 @@ export type Compare = { readonly key: string; readonly rangeEnd?: string } & (
       readonly op: '=' | '>' | '<' | '!=';
       readonly value: number;
     }
-  | { readonly target: 'value'; readonly op: '=' | '>' | '<' | '!='; readonly value: string | Buffer }
+  | {
+      readonly target: 'value';
+      readonly op: '=' | '>' | '<' | '!=';
+      readonly value: string | Buffer;
+    }
   | { readonly target: 'lease'; readonly op: '=' | '!='; readonly value: string }
 );
 
 export type Op =
-  | { readonly put: { readonly key: string; readonly value: string | Buffer; readonly lease?: string } }
+  | {
+      readonly put: {
+        readonly key: string;
+        readonly value: string | Buffer;
+        readonly lease?: string;
+      };
+    }
   | { readonly delete: { readonly key: string; readonly rangeEnd?: string } }
   | { readonly get: RangeRequest }
   | { readonly txn: Txn };
@@ -88,7 +98,10 @@ export interface EtcdKv {
 
 export interface EtcdLeases {
   /** Grants a lease of `ttlSeconds`; answers its id and the TTL the server chose. */
-  grantLease(ttlSeconds: number, options?: CallOptions): Promise<{ id: string; ttlSeconds: number }>;
+  grantLease(
+    ttlSeconds: number,
+    options?: CallOptions,
+  ): Promise<{ id: string; ttlSeconds: number }>;
   /** Sends one keep-alive; answers the remaining TTL in seconds, 0 when the lease is gone. */
   keepLeaseAlive(id: string, options?: CallOptions): Promise<{ ttlSeconds: number }>;
   revokeLease(id: string, options?: CallOptions): Promise<void>;
