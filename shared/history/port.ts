@@ -1,0 +1,44 @@
+/**
+ * The one port to history. Adapters: MongoDB (a fleet) and SQLite (one machine). Calls never block
+ * the caller's thread and throw `store-unavailable` (retryable) or `store-rejected`.
+ */
+import type { Component } from '../lifecycle.ts';
+import type { HistoryRecord, HistoryRow, Outcome, OutputChunk } from './records.ts';
+
+export interface RunsQuery {
+  readonly jobs?: readonly string[];
+  readonly groups?: readonly string[];
+  readonly workers?: readonly string[];
+  /** 'running' selects rows without an outcome. */
+  readonly outcomes?: readonly (Outcome | 'running')[];
+  /** Tick window, epoch ms: from inclusive, to exclusive. */
+  readonly from?: number;
+  readonly to?: number;
+  /** By tick. Default 'desc'. */
+  readonly order?: 'asc' | 'desc';
+  /** 1 to 1,000. */
+  readonly limit: number;
+  /** Opaque, from an earlier page. */
+  readonly cursor?: string;
+}
+
+export interface RunsPage {
+  readonly items: readonly HistoryRow[];
+  readonly nextCursor?: string;
+}
+
+export interface HistoryStore extends Component {
+  /** Takes all of `records` or throws; harmless to repeat; order within one call is kept. */
+  ingest(records: readonly HistoryRecord[]): Promise<void>;
+  listRuns(query: RunsQuery): Promise<RunsPage>;
+  getRun(id: string): Promise<HistoryRow | undefined>;
+  /** The newest `limit` rows of each job in one call, newest first. */
+  lastRuns(
+    jobs: readonly string[],
+    limit: number,
+  ): Promise<ReadonlyMap<string, readonly HistoryRow[]>>;
+  /** Chunks from the one that holds byte `fromOffset`, whole chunks, at most about `maxBytes`. */
+  readOutput(runId: string, fromOffset: number, maxBytes: number): Promise<readonly OutputChunk[]>;
+  /** Throws when the store cannot be used now. */
+  ping(): Promise<void>;
+}

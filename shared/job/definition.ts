@@ -1,0 +1,121 @@
+/**
+ * The job definition: one zod schema is the source of its type, its validation at every door (API,
+ * etcd by hand, import) and its OpenAPI description. `{"name","command","cronExpr"}` is a complete
+ * job; every other field has a default that is safe.
+ */
+import { z } from 'zod';
+import { parseSchedule } from '../schedule/parse-schedule.ts';
+import { CronmeshError } from '../errors.ts';
+import { nameSchema } from './job-name.ts';
+
+export const maxCommandBytes = 64 * 1024;
+const secondsInDay = 86_400;
+
+const noNul = (text: string): boolean => !text.includes('\0');
+const utf8Bytes = (text: string): number => new TextEncoder().encode(text).length;
+const absolutePath = z
+  .string()
+  .max(4096)
+  .refine((path) => path.startsWith('/') && noNul(path), {
+    error: 'is not an absolute path',
+    params: { expected: 'an absolute path, without NUL' },
+  });
+
+const envNamePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const labelPattern = /^[A-Za-z0-9]([A-Za-z0-9._/-]{0,62})$/;
+
+export const jobFieldsSchema = z.strictObject({
+  name: nameSchema.describe('Unique name; also the last segment of its key and URL.'),
+  command: z
+    .string()
+    .refine((text) => text.trim() !== '', {
+      error: 'is empty',
+      params: { expected: 'a command, e.g. "/usr/bin/backup --all"' },
+    })
+    .refine(noNul, { error: 'contains NUL', params: { expected: 'text without NUL bytes' } })
+    .refine((text) => utf8Bytes(text) <= maxCommandBytes, {
+      error: 'is too long',
+      params: { expected: `at most ${maxCommandBytes} bytes` },
+    })
+    .describe('What to run, as one script for `shell -c`.'),
+  cronExpr: z
+    .string()
+    .max(256)
+    .describe('When: 5, 6 (seconds first) or 7 (year last) cron fields, or @hourly, @every 10s.'),
+  timezone: z
+    .string()
+    .max(64)
+    .default('UTC')
+    .describe('IANA time zone in which cronExpr is read. Default UTC.'),
+  enabled: z.boolean().default(true).describe('false pauses the schedule; manual runs still work.'),
+  description: z.string().max(4000).refine(noNul, 'contains NUL').default(''),
+  group: nameSchema.default('default').describe('For filters and, later, rights.'),
+  labels: z
+    .record(
+      z.string().refine((key) => labelPattern.test(key), {
+        error: 'is not a valid label name',
+        params: { expected: '1 to 63 letters, digits, ".", "_", "/" or "-"' },
+      }),
+      z.string().max(256).refine(noNul, 'contains NUL'),
+    )
+    .refine((labels) => Object.keys(labels).length <= 32, 'has more than 32 labels')
+    .default({}),
+  env: z
+    .record(
+      z.string().refine((key) => envNamePattern.test(key) && !key.startsWith('CRON_'), {
+        error: 'is not a usable variable name',
+        params: { expected: 'letters, digits and "_", not beginning with a digit or with CRON_' },
+      }),
+      z.string().max(32_768).refine(noNul, 'contains NUL'),
+    )
+    .refine((env) => Object.keys(env).length <= 128, 'has more than 128 variables')
+    .default({})
+    .describe('Environment of the run, beside a clean base and the CRON_* variables.'),
+  workingDirectory: absolutePath
+    .optional()
+    .describe("Where the run starts. Default: the worker's own work folder."),
+  shell: absolutePath.default('/bin/sh').describe('Run as `shell -c command`.'),
+  timeoutSeconds: z
+    .number()
+    .min(0.1)
+    .max(31 * secondsInDay)
+    .default(secondsInDay)
+    .describe('The run is ended as timed-out after this long. Default one day.'),
+  killGraceSeconds: z
+    .number()
+    .min(0)
+    .max(3600)
+    .default(10)
+    .describe('Between TERM and KILL when a run is ended.'),
+  concurrency: z
+    .enum(['allow', 'forbid'])
+    .default('forbid')
+    .describe('forbid: a fire is skipped while an earlier run of the job is open.'),
+  maxOutputBytes: z
+    .int()
+    .min(0)
+    .max(256 * 1024 * 1024)
+    .default(8 * 1024 * 1024)
+    .describe('Kept output of one run, in bytes; what is beyond is dropped and said so.'),
+});
+
+export const jobSchema = jobFieldsSchema.superRefine((job, context) => {
+  try {
+    parseSchedule(job.cronExpr, job.timezone);
+  } catch (error) {
+    if (!(error instanceof CronmeshError)) throw error;
+    for (const problem of error.problems) {
+      context.addIssue({
+        code: 'custom',
+        path: problem.field.split('/').slice(1),
+        message: problem.message,
+        params: { expected: problem.expected, got: problem.got },
+      });
+    }
+  }
+});
+
+/** A whole definition, defaults filled in. */
+export type Job = z.output<typeof jobSchema>;
+/** What a person writes: only name, command and cronExpr are needed. */
+export type JobInput = z.input<typeof jobSchema>;
