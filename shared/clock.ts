@@ -1,7 +1,8 @@
 /**
  * Time as the components see it, handed in so that tests and simulations own it.
- * Wall time is epoch milliseconds and may step; monotonic time is milliseconds from an arbitrary
- * origin and never goes back. Deadlines are always counted on the monotonic clock.
+ * Wall time is epoch milliseconds and may step; monotonic time is milliseconds from an origin that
+ * all processes of one machine share, and never goes back. Deadlines are always counted on the
+ * monotonic clock.
  */
 export interface Clock {
   wallMs(): number;
@@ -14,7 +15,7 @@ const maxTimerMs = 2_147_483_647;
 
 export const systemClock: Clock = {
   wallMs: () => Date.now(),
-  monotonicMs: () => performance.now(),
+  monotonicMs: () => Number(process.hrtime.bigint() / 1000n) / 1000,
   after(delayMs, callback) {
     const timer = setTimeout(callback, Math.min(Math.max(0, Math.ceil(delayMs)), maxTimerMs));
     return () => clearTimeout(timer);
