@@ -77,9 +77,17 @@ export class MongoServer {
   async start(): Promise<void> {
     if (this.#process?.running === true) return;
     const started = new ServerProcess(findProgram('mongod'), [
-      ...['--port', String(this.#port), '--bind_ip', '127.0.0.1', '--nounixsocket'],
-      ...['--dbpath', this.#folder, '--wiredTigerCacheSizeGB', '0.25'],
-      ...['--setParameter', 'diagnosticDataCollectionEnabled=false'],
+      '--port',
+      String(this.#port),
+      '--bind_ip',
+      '127.0.0.1',
+      '--nounixsocket',
+      '--dbpath',
+      this.#folder,
+      '--wiredTigerCacheSizeGB',
+      '0.25',
+      '--setParameter',
+      'diagnosticDataCollectionEnabled=false',
       ...(this.#replicaSet ? ['--replSet', replicaSetName, '--oplogSize', '64'] : []),
     ]);
     this.#process = started;
