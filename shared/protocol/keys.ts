@@ -1,0 +1,102 @@
+/**
+ * Every key of the mesh, below one prefix (default `/cron`). Nothing else builds or takes apart a
+ * key. Names are validated before they come here; ids are made by the mesh.
+ */
+import { prefixEnd } from '../etcd/port.ts';
+
+export interface KeyRange {
+  readonly key: string;
+  readonly rangeEnd: string;
+}
+
+export interface Keys {
+  /** With a closing slash, e.g. `/cron/`. */
+  readonly root: string;
+  job(name: string): string;
+  cursor(name: string): string;
+  session(leaseId: string): string;
+  worker(workerId: string): string;
+  /** The open fire, which is the lock. */
+  fire(name: string, fireId: string): string;
+  /** All open fires of a job, as one range for a guard. */
+  fires(name: string): KeyRange;
+  trigger(name: string, triggerId: string): string;
+  once(requestId: string): string;
+  /** An order against all runs of the job, or against the named run. */
+  killer(name: string, runId?: string): string;
+  done(name: string, id: string): string;
+  state(name: string): string;
+  parse(key: string): ParsedKey | undefined;
+}
+
+export type ParsedKey =
+  | { readonly kind: 'job' | 'cursor' | 'state'; readonly name: string }
+  | { readonly kind: 'session' | 'worker' | 'once'; readonly id: string }
+  | {
+      readonly kind: 'fire' | 'trigger' | 'done' | 'slot';
+      readonly name: string;
+      readonly id: string;
+    }
+  | { readonly kind: 'killer'; readonly name: string; readonly id: string | undefined };
+
+export function createKeys(prefix: string): Keys {
+  const root = `${prefix.replace(/\/+$/, '')}/`;
+  return {
+    root,
+    job: (name) => `${root}jobs/${name}`,
+    cursor: (name) => `${root}cursor/${name}`,
+    session: (leaseId) => `${root}session/${leaseId}`,
+    worker: (workerId) => `${root}workers/${workerId}`,
+    fire: (name, fireId) => `${root}lock/${name}/${fireId}`,
+    fires: (name) => ({
+      key: `${root}lock/${name}/`,
+      rangeEnd: prefixEnd(`${root}lock/${name}/`),
+    }),
+    trigger: (name, triggerId) => `${root}trigger/${name}/${triggerId}`,
+    once: (requestId) => `${root}once/${requestId}`,
+    killer: (name, runId) => `${root}killer/${name}${runId === undefined ? '' : `/${runId}`}`,
+    done: (name, id) => `${root}done/${name}/${id}`,
+    state: (name) => `${root}state/${name}`,
+    parse: (key) => (key.startsWith(root) ? parsePath(key.slice(root.length)) : undefined),
+  };
+}
+
+const namedKinds: Readonly<Record<string, 'job' | 'cursor' | 'state'>> = {
+  jobs: 'job',
+  cursor: 'cursor',
+  state: 'state',
+};
+const idKinds: Readonly<Record<string, 'session' | 'worker' | 'once'>> = {
+  session: 'session',
+  workers: 'worker',
+  once: 'once',
+};
+const pairKinds: Readonly<Record<string, 'fire' | 'trigger' | 'done' | 'slot'>> = {
+  lock: 'fire',
+  trigger: 'trigger',
+  done: 'done',
+  slot: 'slot',
+};
+
+function parsePath(path: string): ParsedKey | undefined {
+  const slash = path.indexOf('/');
+  if (slash < 1) return undefined;
+  const folder = path.slice(0, slash);
+  const rest = path.slice(slash + 1);
+  if (rest === '') return undefined;
+  const named = lookup(namedKinds, folder);
+  if (named !== undefined) return { kind: named, name: rest };
+  const withId = lookup(idKinds, folder);
+  if (withId !== undefined) return { kind: withId, id: rest };
+  const second = rest.indexOf('/');
+  const name = second < 0 ? rest : rest.slice(0, second);
+  const id = second < 0 ? undefined : rest.slice(second + 1);
+  if (folder === 'killer') return { kind: 'killer', name, id };
+  const pair = lookup(pairKinds, folder);
+  if (pair === undefined || id === undefined || id === '') return undefined;
+  return { kind: pair, name, id };
+}
+
+function lookup<T>(table: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(table, key) ? table[key] : undefined;
+}

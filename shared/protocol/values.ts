@@ -1,0 +1,142 @@
+/**
+ * The values of the mesh's own keys: one zod schema each, JSON, with a version. What cannot be
+ * parsed is treated as absent by readers that decide, and shown by readers that display.
+ */
+import { z } from 'zod';
+import { causes, ranOutcomes } from '../history/records.ts';
+
+const version = z.literal(1);
+const revision = z.int().min(0);
+const epochMs = z.int().min(0);
+
+/** `session/<leaseId>`. */
+export const sessionSchema = z.object({ v: version, worker: z.string() });
+export type SessionValue = z.output<typeof sessionSchema>;
+
+/** `workers/<id>`: registration and beat in one. */
+export const workerSchema = z.object({
+  v: version,
+  id: z.string(),
+  session: z.string(),
+  sequence: z.int().min(0),
+  /** The worker's wall clock when it sent this beat. */
+  wallMs: epochMs,
+  host: z.string(),
+  version: z.string(),
+  pid: z.int(),
+  startedAt: epochMs,
+  slots: z.int().min(0),
+  running: z.int().min(0),
+  /** Load averages over 1, 5 and 15 minutes. */
+  load: z.array(z.number()),
+  /** Worker's wall clock minus the fleet's; absent while unknown. */
+  clockOffsetMs: z.number().optional(),
+  /** ready: claims; draining: finishes what it has; blocked: claims nothing, for `reasons`. */
+  state: z.enum(['ready', 'draining', 'blocked']),
+  reasons: z.array(z.string()),
+  spool: z.object({ pendingRecords: z.int(), pendingBytes: z.int() }),
+});
+export type WorkerValue = z.output<typeof workerSchema>;
+
+/** `lock/<name>/<id>`: the open fire. */
+export const fireSchema = z.object({
+  v: version,
+  runId: z.string(),
+  session: z.string(),
+  worker: z.string(),
+  jobCreate: revision,
+  cause: z.enum(causes),
+  tick: epochMs,
+  attempt: z.int().min(1),
+  group: z.string(),
+  by: z.string().optional(),
+});
+export type FireValue = z.output<typeof fireSchema>;
+
+/** `trigger/<name>/<id>`. */
+export const triggerSchema = z.object({
+  v: version,
+  cause: z.enum(causes),
+  tick: epochMs,
+  notBefore: epochMs,
+  expires: epochMs,
+  attempt: z.int().min(1),
+  jobCreate: revision,
+  by: z.string().optional(),
+});
+export type TriggerValue = z.output<typeof triggerSchema>;
+
+/** `done/<name>/<id>`: a decision that is not a run's own end, on its way to a spool. */
+export const doneSchema = z.discriminatedUnion('outcome', [
+  z.object({
+    v: version,
+    outcome: z.literal('lost'),
+    reason: z.string(),
+    at: epochMs,
+    /** Who put it. */
+    session: z.string(),
+    fire: fireSchema,
+    fireId: z.string(),
+    fence: revision,
+  }),
+  z.object({
+    v: version,
+    outcome: z.enum(['skipped', 'missed']),
+    reason: z.string(),
+    at: epochMs,
+    session: z.string(),
+    cause: z.enum(causes),
+    group: z.string(),
+    fromTick: epochMs,
+    toTick: epochMs,
+    count: z.int().min(1).optional(),
+    schedule: z.string(),
+    jobCreate: revision,
+    /** Id of the fire when it is a single one. */
+    fireId: z.string().optional(),
+  }),
+]);
+export type DoneValue = z.output<typeof doneSchema>;
+export type LostValue = Extract<DoneValue, { outcome: 'lost' }>;
+export type NotRunValue = Exclude<DoneValue, { outcome: 'lost' }>;
+
+/** `state/<name>`: how the newest settled run of the job ended. */
+export const stateSchema = z.object({
+  v: version,
+  outcome: z.enum(ranOutcomes),
+  tick: epochMs,
+  runId: z.string(),
+  worker: z.string(),
+  endedAt: epochMs,
+  startedAt: epochMs.optional(),
+  exitCode: z.int().optional(),
+  reason: z.string().optional(),
+});
+export type StateValue = z.output<typeof stateSchema>;
+
+/** `killer/<name>[/<runId>]`: put by hand it may hold anything at all; every field is optional. */
+export const orderSchema = z.object({
+  by: z.string().optional(),
+  graceSeconds: z.number().min(0).max(3600).optional(),
+  at: epochMs.optional(),
+});
+export type OrderValue = z.output<typeof orderSchema>;
+
+export function encodeValue(value: object): string {
+  return JSON.stringify(value);
+}
+
+/** Undefined when the bytes are not JSON of that schema. */
+export function decodeValue<T extends z.ZodType>(
+  schema: T,
+  bytes: Buffer | string,
+): z.output<T> | undefined {
+  let input: unknown;
+  try {
+    input = JSON.parse(bytes.toString());
+  } catch {
+    return undefined;
+  }
+  const parsed = schema.safeParse(input);
+  return parsed.success ? parsed.data : undefined;
+}
