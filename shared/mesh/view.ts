@@ -1,0 +1,297 @@
+/**
+ * The live state of the mesh as one process sees it, fed by one list-then-watch over the whole
+ * prefix so that everything in it is of one revision. A re-list builds a second view aside and swaps
+ * it in when it is whole, so nobody ever reads half a mesh. Readers decide on it, but never trust
+ * it: every transaction guards what it assumed.
+ */
+import type { KeyValue, MirrorConsumer, WatchEvent } from '../etcd/port.ts';
+import { parseCursor, type Cursor } from '../protocol/cursor.ts';
+import type { Keys, ParsedKey } from '../protocol/keys.ts';
+import {
+  decodeValue,
+  doneSchema,
+  fireSchema,
+  orderSchema,
+  sessionSchema,
+  stateSchema,
+  triggerSchema,
+  workerSchema,
+  type DoneValue,
+  type FireValue,
+  type OrderValue,
+  type SessionValue,
+  type StateValue,
+  type TriggerValue,
+  type WorkerValue,
+} from '../protocol/values.ts';
+import { readJobEntry, type JobEntry } from './job-entry.ts';
+
+/** A parsed value with the revisions that guards compare. */
+export interface Held<T> {
+  readonly value: T;
+  readonly createRevision: number;
+  readonly modRevision: number;
+}
+
+export interface CursorEntry {
+  readonly raw: string;
+  readonly modRevision: number;
+  /** Undefined when somebody wrote something that is not a cursor. */
+  readonly cursor: Cursor | undefined;
+}
+
+/** All that the mesh holds about one name; jobs that are gone may still have parts here. */
+export interface JobParts {
+  readonly name: string;
+  entry: JobEntry | undefined;
+  cursor: CursorEntry | undefined;
+  state: Held<StateValue> | undefined;
+  readonly fires: Map<string, Held<FireValue>>;
+  readonly triggers: Map<string, Held<TriggerValue>>;
+  readonly dones: Map<string, Held<DoneValue>>;
+  /** By runId; the order against every run of the job is under ''. */
+  readonly orders: Map<string, Held<OrderValue>>;
+}
+
+export interface MeshSnapshot {
+  readonly parts: Map<string, JobParts>;
+  readonly sessions: Map<string, Held<SessionValue>>;
+  readonly workers: Map<string, Held<WorkerValue>>;
+}
+
+export type MeshChange =
+  | { readonly type: 'resync' }
+  | { readonly type: 'key'; readonly key: ParsedKey; readonly deleted: boolean };
+
+export class MeshView implements MirrorConsumer {
+  readonly #keys: Keys;
+  readonly #listeners = new Set<(change: MeshChange) => void>();
+  #now: MeshSnapshot = emptySnapshot();
+  #listing: MeshSnapshot | undefined;
+  #connected = false;
+  #synced = false;
+  #revision = 0;
+
+  constructor(keys: Keys) {
+    this.#keys = keys;
+  }
+
+  get snapshot(): MeshSnapshot {
+    return this.#now;
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** True while the watch is known to be current. */
+  get isConnected(): boolean {
+    return this.#connected && this.#synced;
+  }
+
+  part(name: string): JobParts | undefined {
+    return this.#now.parts.get(name);
+  }
+
+  onChange(listener: (change: MeshChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  reset(): void {
+    this.#listing = emptySnapshot();
+  }
+
+  items(kvs: readonly KeyValue[]): void {
+    const target = this.#listing;
+    if (target === undefined) throw new Error('items before reset');
+    for (const kv of kvs) {
+      const key = this.#keys.parse(kv.key);
+      if (key !== undefined) applyPut(target, key, kv, this.#now);
+    }
+  }
+
+  synced(revision: number): void {
+    if (this.#listing === undefined) throw new Error('synced before reset');
+    this.#now = this.#listing;
+    this.#listing = undefined;
+    this.#revision = revision;
+    this.#synced = true;
+    this.#emit({ type: 'resync' });
+  }
+
+  events(events: readonly WatchEvent[], revision: number): void {
+    this.#revision = revision;
+    const changes: MeshChange[] = [];
+    for (const event of events) {
+      const key = this.#keys.parse(event.type === 'put' ? event.kv.key : event.key);
+      if (key === undefined) continue;
+      if (event.type === 'put') applyPut(this.#now, key, event.kv);
+      else applyDelete(this.#now, key);
+      changes.push({ type: 'key', key, deleted: event.type === 'delete' });
+    }
+    // Listeners see the whole revision applied, never half of a transaction.
+    for (const change of changes) this.#emit(change);
+  }
+
+  connected(connected: boolean): void {
+    this.#connected = connected;
+  }
+
+  #emit(change: MeshChange): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+}
+
+function emptySnapshot(): MeshSnapshot {
+  return { parts: new Map(), sessions: new Map(), workers: new Map() };
+}
+
+function partOf(snapshot: MeshSnapshot, name: string): JobParts {
+  let part = snapshot.parts.get(name);
+  if (part === undefined) {
+    part = {
+      name,
+      entry: undefined,
+      cursor: undefined,
+      state: undefined,
+      fires: new Map(),
+      triggers: new Map(),
+      dones: new Map(),
+      orders: new Map(),
+    };
+    snapshot.parts.set(name, part);
+  }
+  return part;
+}
+
+/** `former` lets a re-list reuse definitions that did not change instead of parsing them again. */
+function applyPut(
+  snapshot: MeshSnapshot,
+  key: ParsedKey,
+  kv: KeyValue,
+  former?: MeshSnapshot,
+): void {
+  switch (key.kind) {
+    case 'job': {
+      const known = former?.parts.get(key.name)?.entry;
+      partOf(snapshot, key.name).entry =
+        known?.modRevision === kv.modRevision ? known : readJobEntry(key.name, kv);
+      return;
+    }
+    case 'cursor': {
+      const raw = kv.value.toString();
+      partOf(snapshot, key.name).cursor = {
+        raw,
+        modRevision: kv.modRevision,
+        cursor: parseCursor(raw),
+      };
+      return;
+    }
+    case 'state':
+      partOf(snapshot, key.name).state = held(decodeValue(stateSchema, kv.value), kv);
+      return;
+    case 'session':
+      setOrDelete(snapshot.sessions, key.id, held(decodeValue(sessionSchema, kv.value), kv));
+      return;
+    case 'worker':
+      setOrDelete(snapshot.workers, key.id, held(decodeValue(workerSchema, kv.value), kv));
+      return;
+    case 'fire':
+      setOrDelete(
+        partOf(snapshot, key.name).fires,
+        key.id,
+        held(decodeValue(fireSchema, kv.value), kv),
+      );
+      return;
+    case 'trigger':
+      setOrDelete(
+        partOf(snapshot, key.name).triggers,
+        key.id,
+        held(decodeValue(triggerSchema, kv.value), kv),
+      );
+      return;
+    case 'done':
+      setOrDelete(
+        partOf(snapshot, key.name).dones,
+        key.id,
+        held(decodeValue(doneSchema, kv.value), kv),
+      );
+      return;
+    case 'killer':
+      partOf(snapshot, key.name).orders.set(key.id ?? '', {
+        value: decodeValue(orderSchema, kv.value) ?? {},
+        createRevision: kv.createRevision,
+        modRevision: kv.modRevision,
+      });
+      return;
+    case 'once':
+    case 'slot':
+      return;
+  }
+}
+
+function applyDelete(snapshot: MeshSnapshot, key: ParsedKey): void {
+  switch (key.kind) {
+    case 'session':
+      snapshot.sessions.delete(key.id);
+      return;
+    case 'worker':
+      snapshot.workers.delete(key.id);
+      return;
+    case 'once':
+      return;
+    default:
+      deletePart(snapshot, key);
+  }
+}
+
+function deletePart(snapshot: MeshSnapshot, key: Extract<ParsedKey, { name: string }>): void {
+  const part = snapshot.parts.get(key.name);
+  if (part === undefined) return;
+  switch (key.kind) {
+    case 'job':
+      part.entry = undefined;
+      break;
+    case 'cursor':
+      part.cursor = undefined;
+      break;
+    case 'state':
+      part.state = undefined;
+      break;
+    case 'fire':
+      part.fires.delete(key.id);
+      break;
+    case 'trigger':
+      part.triggers.delete(key.id);
+      break;
+    case 'done':
+      part.dones.delete(key.id);
+      break;
+    case 'killer':
+      part.orders.delete(key.id ?? '');
+      break;
+    case 'slot':
+      return;
+  }
+  if (isEmpty(part)) snapshot.parts.delete(key.name);
+}
+
+function isEmpty(part: JobParts): boolean {
+  return (
+    part.entry === undefined &&
+    part.cursor === undefined &&
+    part.state === undefined &&
+    part.fires.size + part.triggers.size + part.dones.size + part.orders.size === 0
+  );
+}
+
+function held<T>(value: T | undefined, kv: KeyValue): Held<T> | undefined {
+  if (value === undefined) return undefined;
+  return { value, createRevision: kv.createRevision, modRevision: kv.modRevision };
+}
+
+function setOrDelete<T>(map: Map<string, T>, id: string, value: T | undefined): void {
+  if (value === undefined) map.delete(id);
+  else map.set(id, value);
+}
