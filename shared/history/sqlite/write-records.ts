@@ -1,0 +1,55 @@
+/**
+ * Records into the history file: one short transaction, output before rows, so that whoever sees a
+ * run ended finds all of its output that came with it.
+ */
+import type { HistoryRecord } from '../records.ts';
+import {
+  indexFieldsOf,
+  mergeParts,
+  partsOf,
+  rowIdOf,
+  rowPartsSchema,
+  type RowParts,
+} from '../row-parts.ts';
+import type { HistoryFile } from './history-file.ts';
+
+const insertChunk = `
+  INSERT INTO output (run_id, first_byte, stream, at, data) VALUES (?, ?, ?, ?, ?)
+  ON CONFLICT (run_id, first_byte) DO NOTHING`;
+const selectParts = 'SELECT parts FROM rows WHERE id = ?';
+const upsertRow = `
+  INSERT INTO rows (id, job, job_group, worker, tick, state, parts) VALUES (?, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT (id) DO UPDATE SET
+    job = excluded.job, job_group = excluded.job_group, worker = excluded.worker,
+    tick = excluded.tick, state = excluded.state, parts = excluded.parts`;
+
+export function writeRecords(file: HistoryFile, records: readonly HistoryRecord[]): void {
+  file.inTransaction(() => {
+    const rows = new Map<string, RowParts>();
+    for (const record of records) {
+      if (record.kind === 'output') {
+        const { runId, offset, stream, at, data } = record;
+        file.run(insertChunk, [runId, offset, stream, at, data]);
+      } else {
+        const id = rowIdOf(record);
+        const known = rows.get(id);
+        const parts = partsOf(record);
+        rows.set(id, known === undefined ? parts : mergeParts(known, parts));
+      }
+    }
+    for (const [id, parts] of rows) writeRow(file, id, parts);
+  });
+}
+
+function writeRow(file: HistoryFile, id: string, parts: RowParts): void {
+  const [stored] = file.all(selectParts, [id]);
+  const merged = stored === undefined ? parts : mergeParts(storedPartsOf(stored), parts);
+  const { job, group, worker, tick, state } = indexFieldsOf(merged);
+  file.run(upsertRow, [id, job, group, worker, tick, state, JSON.stringify(merged)]);
+}
+
+/** Throws when the row was damaged: overwriting it could lose what it held. */
+export function storedPartsOf(row: unknown): RowParts {
+  const text = typeof row === 'object' && row !== null && 'parts' in row ? row.parts : undefined;
+  return rowPartsSchema.parse(JSON.parse(String(text)));
+}
