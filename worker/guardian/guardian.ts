@@ -1,0 +1,153 @@
+/**
+ * The guardian's whole decision: it starts what the worker asks for if the session deadline and the
+ * run's own limit are still ahead at that very moment, ends runs on order or timeout, and kills the
+ * guarded ones as soon as the deadline passes, whether or not the worker is able to ask for it.
+ * It believes nobody about time: the deadline is a point on the machine's monotonic clock.
+ */
+import type { Clock } from '../../shared/clock.ts';
+import { Alarm } from './alarm.ts';
+import {
+  encodeMessage,
+  encodeOutputHead,
+  type EndedMessage,
+  type StartMessage,
+  type ToGuardian,
+} from './messages.ts';
+import { OutputRelay } from './output-relay.ts';
+import { readLiveGroups } from './process-group.ts';
+import { RunProcess } from './run-process.ts';
+
+const liveGroupsAgeMs = 20;
+
+/** The way to the worker. */
+export interface Channel {
+  /** Writes the parts in a row; false once more is waiting than should be. */
+  write(parts: readonly Buffer[]): boolean;
+}
+
+export class Guardian {
+  readonly #clock: Clock;
+  readonly #channel: Channel;
+  readonly #runs = new Map<number, RunProcess>();
+  readonly #deadlineAlarm: Alarm;
+  #deadlineMs = 0;
+  #paused = false;
+  #liveGroups: { readonly atMs: number; readonly groups: ReadonlySet<number> | undefined } = {
+    atMs: -Infinity,
+    groups: undefined,
+  };
+
+  constructor(clock: Clock, channel: Channel) {
+    this.#clock = clock;
+    this.#channel = channel;
+    this.#deadlineAlarm = new Alarm(clock, () => this.#fence());
+  }
+
+  /** The first thing the worker hears. */
+  greet(): void {
+    const monotonicMs = this.#clock.monotonicMs();
+    this.#channel.write([encodeMessage({ type: 'ready', monotonicMs })]);
+  }
+
+  handle(message: ToGuardian): void {
+    switch (message.type) {
+      case 'deadline':
+        this.#deadlineMs = message.deadlineMs;
+        if (this.#isDeadlinePassed()) this.#fence();
+        else this.#deadlineAlarm.set(message.deadlineMs);
+        break;
+      case 'start':
+        this.#start(message);
+        break;
+      case 'kill':
+        this.#runs.get(message.id)?.end('kill', message.graceMs);
+        break;
+      case 'ping':
+        this.#channel.write([encodeMessage({ type: 'pong' })]);
+        break;
+    }
+  }
+
+  /** The channel has room again. */
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    for (const run of this.#runs.values()) run.resume();
+  }
+
+  /** KILL to every group there is: the worker is gone. */
+  killAll(): void {
+    for (const run of this.#runs.values()) run.abandon();
+    this.#runs.clear();
+  }
+
+  #isDeadlinePassed(): boolean {
+    return !(this.#clock.monotonicMs() < this.#deadlineMs);
+  }
+
+  #fence(): void {
+    this.#deadlineAlarm.clear();
+    for (const run of this.#runs.values()) if (run.guarded) run.end('fence', 0);
+  }
+
+  #start(message: StartMessage): void {
+    const run = new RunProcess(message, {
+      clock: this.#clock,
+      output: new OutputRelay(this.#clock, message.spec.maxOutputBytes, (piece, chunks, bytes) => {
+        const head = encodeOutputHead({ id: message.id, ...piece }, bytes);
+        this.#write([head, ...chunks]);
+      }),
+      hasLiveMember: (groupId) => this.#hasLiveMember(groupId),
+      onStarted: (pid, at) => {
+        this.#write([encodeMessage({ type: 'started', id: message.id, pid, at })]);
+      },
+      onOver: (end) => {
+        this.#runs.delete(message.id);
+        this.#write([encodeMessage(end)]);
+      },
+    });
+    // Nothing may come between these checks and the spawn.
+    if (this.#isDeadlinePassed()) {
+      // A long row of starts keeps the deadline's own timer from ringing.
+      this.#fence();
+      this.#refuse(message, 'the session deadline has passed');
+      return;
+    }
+    const lateMs = this.#clock.monotonicMs() - message.startBy;
+    if (lateMs > 0) {
+      this.#refuse(message, `too late to start, by ${lateMs.toFixed(0)} ms`);
+      return;
+    }
+    this.#runs.set(message.id, run);
+    if (this.#paused) run.pause();
+    run.spawn();
+  }
+
+  #refuse(message: StartMessage, reason: string): void {
+    const end: EndedMessage = {
+      type: 'ended',
+      id: message.id,
+      at: this.#clock.wallMs(),
+      endedBy: 'refused',
+      reason,
+      outputBytes: 0,
+      outputTruncated: false,
+    };
+    this.#write([encodeMessage(end)]);
+  }
+
+  #write(parts: readonly Buffer[]): void {
+    if (this.#channel.write(parts) || this.#paused) return;
+    this.#paused = true;
+    for (const run of this.#runs.values()) run.pause();
+  }
+
+  #hasLiveMember(groupId: number): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    // Reading the process table takes milliseconds, so all runs that are ending share one reading.
+    if (nowMs - this.#liveGroups.atMs > liveGroupsAgeMs) {
+      this.#liveGroups = { atMs: nowMs, groups: readLiveGroups() };
+    }
+    return this.#liveGroups.groups?.has(groupId) ?? true;
+  }
+}

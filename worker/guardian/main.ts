@@ -1,0 +1,48 @@
+/**
+ * The guardian process: started by the worker's executor, one for each worker, with a socket at
+ * descriptor 3. It lives exactly as long as its worker: the end of that socket is the worker's
+ * death, on which every run is killed at once. Signals meant for the worker's group do not move it.
+ */
+import { Socket } from 'node:net';
+import { systemClock } from '../../shared/clock.ts';
+import { Guardian, type Channel } from './guardian.ts';
+import { channelDescriptor, decodeToGuardian, FrameReader } from './messages.ts';
+
+/** What may wait for a worker that does not read, before the runs are held up. */
+const maxWaitingBytes = 2 * 1024 * 1024;
+
+// Node hands this one to every child, whatever environment the child was given.
+delete process.env['NODE_V8_COVERAGE'];
+
+const socket = new Socket({ fd: channelDescriptor, readable: true, writable: true });
+const channel: Channel = {
+  write(parts) {
+    socket.cork();
+    for (const part of parts) socket.write(part);
+    socket.uncork();
+    return socket.writableLength < maxWaitingBytes;
+  },
+};
+const guardian = new Guardian(systemClock, channel);
+const frames = new FrameReader((body) => guardian.handle(decodeToGuardian(body)));
+
+function end(code: number): never {
+  guardian.killAll();
+  process.exit(code);
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2', 'SIGPIPE'] as const) {
+  process.on(signal, () => undefined);
+}
+process.on('uncaughtException', (error) => {
+  // The runs first: what follows may fail, too.
+  guardian.killAll();
+  process.stderr.write(`guardian: ${error.stack ?? error.message}\n`);
+  process.exit(70);
+});
+
+socket.on('data', (chunk: Buffer) => frames.push(chunk));
+socket.on('drain', () => guardian.resume());
+socket.on('error', () => end(0));
+socket.on('close', () => end(0));
+guardian.greet();

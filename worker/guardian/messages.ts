@@ -1,0 +1,171 @@
+/**
+ * What the worker's executor and its guardian say to each other, over one private socket.
+ * A frame is a little-endian u32 length, then a kind byte: JSON for every message but output, whose
+ * bytes travel as they are behind a fixed head. Both ends are always of the same build, so a frame
+ * is checked for its form and its type only.
+ */
+import type { EndedBy, RunSpec } from '../executor/port.ts';
+
+/** The descriptor on which the guardian finds the socket. */
+export const channelDescriptor = 3;
+
+export interface StartMessage {
+  readonly type: 'start';
+  /** Number of the run on this channel; every later message about the run bears it. */
+  readonly id: number;
+  readonly spec: Omit<RunSpec, 'runId' | 'job'>;
+  readonly startBy: number;
+}
+
+export type ToGuardian =
+  | StartMessage
+  | { readonly type: 'deadline'; readonly deadlineMs: number }
+  | { readonly type: 'kill'; readonly id: number; readonly graceMs: number }
+  | { readonly type: 'ping' };
+
+export interface OutputMessage {
+  readonly type: 'output';
+  readonly id: number;
+  readonly stream: 'stdout' | 'stderr';
+  readonly at: number;
+  readonly offset: number;
+  readonly data: Buffer;
+}
+
+export interface EndedMessage {
+  readonly type: 'ended';
+  readonly id: number;
+  readonly at: number;
+  readonly endedBy: Exclude<EndedBy, 'guardian-lost'>;
+  readonly reason?: string;
+  readonly exitCode?: number;
+  readonly signal?: string;
+  readonly outputBytes: number;
+  readonly outputTruncated: boolean;
+}
+
+export type FromGuardian =
+  | OutputMessage
+  | EndedMessage
+  | { readonly type: 'ready'; readonly monotonicMs: number }
+  | { readonly type: 'started'; readonly id: number; readonly pid: number; readonly at: number }
+  | { readonly type: 'pong' };
+
+const kindJson = 0;
+const kindOutput = 1;
+const lengthBytes = 4;
+const outputHeadBytes = 1 + 4 + 1 + 8 + 8;
+const maxFrameBytes = 64 * 1024 * 1024;
+
+export function encodeMessage(message: ToGuardian | Exclude<FromGuardian, OutputMessage>): Buffer {
+  const text = JSON.stringify(message);
+  const bodyBytes = 1 + Buffer.byteLength(text);
+  const frame = Buffer.allocUnsafe(lengthBytes + bodyBytes);
+  frame.writeUInt32LE(bodyBytes, 0);
+  frame.writeUInt8(kindJson, lengthBytes);
+  frame.write(text, lengthBytes + 1);
+  return frame;
+}
+
+/** The head of an output frame; its `dataBytes` bytes follow it on the wire, uncopied. */
+export function encodeOutputHead(
+  message: Omit<OutputMessage, 'type' | 'data'>,
+  dataBytes: number,
+): Buffer {
+  const head = Buffer.allocUnsafe(lengthBytes + outputHeadBytes);
+  head.writeUInt32LE(outputHeadBytes + dataBytes, 0);
+  head.writeUInt8(kindOutput, 4);
+  head.writeUInt32LE(message.id, 5);
+  head.writeUInt8(message.stream === 'stdout' ? 1 : 2, 9);
+  head.writeDoubleLE(message.at, 10);
+  head.writeDoubleLE(message.offset, 18);
+  return head;
+}
+
+const toGuardianTypes: ReadonlySet<unknown> = new Set<ToGuardian['type']>([
+  'start',
+  'deadline',
+  'kill',
+  'ping',
+]);
+const fromGuardianTypes: ReadonlySet<unknown> = new Set<FromGuardian['type']>([
+  'ended',
+  'ready',
+  'started',
+  'pong',
+]);
+
+function isToGuardian(message: { type?: unknown }): message is ToGuardian {
+  return toGuardianTypes.has(message.type);
+}
+
+function isFromGuardian(message: { type?: unknown }): message is FromGuardian {
+  return fromGuardianTypes.has(message.type);
+}
+
+/** Throws when the body is not a message to the guardian. */
+export function decodeToGuardian(body: Buffer): ToGuardian {
+  const message = decodeJson(body);
+  if (!isToGuardian(message)) throw new Error('not a message to the guardian');
+  return message;
+}
+
+/** Throws when the body is not a message of the guardian. Output data is a copy of its own. */
+export function decodeFromGuardian(body: Buffer): FromGuardian {
+  if (body[0] === kindOutput) {
+    return {
+      type: 'output',
+      id: body.readUInt32LE(1),
+      stream: body.readUInt8(5) === 1 ? 'stdout' : 'stderr',
+      at: body.readDoubleLE(6),
+      offset: body.readDoubleLE(14),
+      // A view would keep the whole read alive for as long as a few bytes of it are kept.
+      data: Buffer.from(body.subarray(outputHeadBytes)),
+    };
+  }
+  const message = decodeJson(body);
+  if (!isFromGuardian(message)) throw new Error('not a message of the guardian');
+  return message;
+}
+
+function decodeJson(body: Buffer): { type?: unknown } {
+  if (body[0] !== kindJson) throw new Error(`unknown kind of frame: ${String(body[0])}`);
+  const value: unknown = JSON.parse(body.toString('utf8', 1));
+  if (typeof value !== 'object' || value === null) throw new Error('a frame holds no message');
+  return value;
+}
+
+/** Cuts what a socket delivers into frames; `onFrame` gets each body, valid until it returns. */
+export class FrameReader {
+  readonly #onFrame: (body: Buffer) => void;
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+  #neededBytes = lengthBytes;
+
+  constructor(onFrame: (body: Buffer) => void) {
+    this.#onFrame = onFrame;
+  }
+
+  push(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    // A long frame is joined once, not at every chunk of it.
+    if (this.#bytes < this.#neededBytes) return;
+    const joined = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks, this.#bytes);
+    let start = 0;
+    this.#neededBytes = lengthBytes;
+    while (joined.length - start >= lengthBytes) {
+      const bodyBytes = joined.readUInt32LE(start);
+      if (bodyBytes > maxFrameBytes) throw new Error(`a frame of ${String(bodyBytes)} bytes`);
+      const end = start + lengthBytes + bodyBytes;
+      if (end > joined.length) {
+        this.#neededBytes = lengthBytes + bodyBytes;
+        break;
+      }
+      this.#onFrame(joined.subarray(start + lengthBytes, end));
+      start = end;
+    }
+    this.#bytes = joined.length - start;
+    this.#chunks = this.#bytes === 0 ? [] : [joined.subarray(start)];
+  }
+}
