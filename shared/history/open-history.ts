@@ -6,6 +6,7 @@ import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { parseHistoryUrl } from './history-url.ts';
 import type { HistoryStore } from './port.ts';
+import { MongoHistory } from './mongo/mongo-history.ts';
 import { SqliteHistory } from './sqlite/sqlite-history.ts';
 
 export interface HistoryDeps {
@@ -19,6 +20,7 @@ export interface HistoryDeps {
  */
 export function openHistory(url: string, deps: HistoryDeps): HistoryStore {
   const place = parseHistoryUrl(url);
-  if (place.store === 'mongodb') throw new Error('not there yet');
-  return new SqliteHistory(place.file, deps);
+  return place.store === 'sqlite'
+    ? new SqliteHistory(place.file, deps)
+    : new MongoHistory(place.url, place.database, deps);
 }

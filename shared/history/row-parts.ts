@@ -40,7 +40,7 @@ export interface IndexFields {
   readonly state: RowState;
 }
 
-export function rowIdOf(record: RowRecord): string {
+function rowIdOf(record: RowRecord): string {
   return record.kind === 'not-run' ? record.id : record.run.runId;
 }
 
@@ -91,6 +91,18 @@ export function mergeParts(older: RowParts, newer: RowParts): RowParts {
     ...(ownLost === undefined ? {} : { ownLost }),
     ...(verdict === undefined ? {} : { verdict }),
   };
+}
+
+/** The rows that `records` make, each id once. */
+export function foldRows(records: readonly RowRecord[]): Map<string, RowParts> {
+  const rows = new Map<string, RowParts>();
+  for (const record of records) {
+    const id = rowIdOf(record);
+    const known = rows.get(id);
+    const parts = partsOf(record);
+    rows.set(id, known === undefined ? parts : mergeParts(known, parts));
+  }
+  return rows;
 }
 
 export function indexFieldsOf(parts: RowParts): IndexFields {

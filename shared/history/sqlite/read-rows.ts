@@ -6,11 +6,10 @@
 import { encodeCursor, type OutputRange, type RowsFilter } from '../runs-query.ts';
 import { rowOf } from '../row-parts.ts';
 import type { HistoryRow, OutputChunk } from '../records.ts';
+import { chunkWindow, maxWindowChunks } from '../chunk-window.ts';
 import type { HistoryFile, SqlValue } from './history-file.ts';
 import type { RowsAnswer } from './thread-protocol.ts';
 import { storedPartsOf } from './write-records.ts';
-
-const maxChunks = 1000;
 
 /** In the order in which they are worth being walked: the fewest rows a value first. */
 const facets = [
@@ -98,25 +97,16 @@ export const lastRunsSql = `
     WHERE r.job = v.value ORDER BY r.tick DESC, r.id DESC LIMIT ?)
   ORDER BY v.key, w.tick DESC, w.id DESC`;
 
-/** Lengths first: how many chunks fit is known before any of their bytes are read. */
 export function readOutput(file: HistoryFile, range: OutputRange): OutputChunk[] {
   const { runId, fromOffset, maxBytes } = range;
-  const sizes = file.all(chunkSizesSql, [runId, runId, fromOffset, fromOffset, maxChunks]);
-  let bytes = 0;
-  let first: number | undefined;
-  let last = 0;
-  for (const size of sizes) {
-    const offset = numberIn(size, 'first_byte');
-    const length = numberIn(size, 'length');
-    // The nearest chunk at or before the offset may end before it, where output was lost.
-    if (offset + length <= fromOffset) continue;
-    if (first !== undefined && bytes + length > maxBytes) break;
-    first ??= offset;
-    last = offset;
-    bytes += length;
-  }
-  if (first === undefined) return [];
-  return file.all(chunksSql, [runId, first, last]).map(chunkOf);
+  const found = file.all(chunkSizesSql, [runId, runId, fromOffset, fromOffset, maxWindowChunks]);
+  const sizes = found.map((size) => ({
+    offset: numberIn(size, 'first_byte'),
+    length: numberIn(size, 'length'),
+  }));
+  const window = chunkWindow(sizes, fromOffset, maxBytes);
+  if (window === undefined) return [];
+  return file.all(chunksSql, [runId, window.first, window.last]).map(chunkOf);
 }
 
 export const chunkSizesSql = `

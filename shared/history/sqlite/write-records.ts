@@ -4,10 +4,9 @@
  */
 import type { HistoryRecord } from '../records.ts';
 import {
+  foldRows,
   indexFieldsOf,
   mergeParts,
-  partsOf,
-  rowIdOf,
   rowPartsSchema,
   type RowParts,
 } from '../row-parts.ts';
@@ -25,18 +24,12 @@ const upsertRow = `
 
 export function writeRecords(file: HistoryFile, records: readonly HistoryRecord[]): void {
   file.inTransaction(() => {
-    const rows = new Map<string, RowParts>();
     for (const record of records) {
-      if (record.kind === 'output') {
-        const { runId, offset, stream, at, data } = record;
-        file.run(insertChunk, [runId, offset, stream, at, data]);
-      } else {
-        const id = rowIdOf(record);
-        const known = rows.get(id);
-        const parts = partsOf(record);
-        rows.set(id, known === undefined ? parts : mergeParts(known, parts));
-      }
+      if (record.kind !== 'output') continue;
+      const { runId, offset, stream, at, data } = record;
+      file.run(insertChunk, [runId, offset, stream, at, data]);
     }
+    const rows = foldRows(records.filter((record) => record.kind !== 'output'));
     for (const [id, parts] of rows) writeRow(file, id, parts);
   });
 }

@@ -1,0 +1,43 @@
+/**
+ * An unordered bulk write that counts "already there" as done. A duplicate key on an insert means
+ * that the same thing was sent before; on an upsert it means that another writer made the document
+ * in the same moment, and the update is sent again. Anything else throws, and so does a bulk of
+ * which not every operation is accounted for.
+ */
+import type { AnyBulkWriteOperation, Collection } from 'mongodb';
+import type { Driver } from './driver.ts';
+import type { RowDocument } from './documents.ts';
+import { isDuplicateKey } from './mongo-errors.ts';
+
+const maxAttempts = 5;
+
+export async function bulkWriteAll(
+  driver: Driver,
+  collection: Collection<RowDocument>,
+  operations: readonly AnyBulkWriteOperation<RowDocument>[],
+): Promise<void> {
+  let pending = operations;
+  for (let attempt = 1; pending.length > 0; attempt += 1) {
+    try {
+      await collection.bulkWrite(pending, { ordered: false });
+      return;
+    } catch (error) {
+      if (!(error instanceof driver.MongoBulkWriteError) || attempt === maxAttempts) throw error;
+      const refused = Array.isArray(error.writeErrors) ? error.writeErrors : [error.writeErrors];
+      const { result } = error;
+      const done = result.insertedCount + result.matchedCount + result.upsertedCount;
+      if (
+        result.getWriteConcernError() !== undefined ||
+        !refused.every(isDuplicateKey) ||
+        done + refused.length !== pending.length
+      ) {
+        throw error;
+      }
+      const sent = pending;
+      pending = refused
+        .map((writeError) => sent[writeError.index])
+        .filter((operation) => operation !== undefined && !('insertOne' in operation))
+        .filter((operation) => operation !== undefined);
+    }
+  }
+}

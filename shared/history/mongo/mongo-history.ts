@@ -1,0 +1,246 @@
+/**
+ * History in MongoDB, for a fleet. The server is reached at the first call that needs it and again
+ * after every failure: start() does not need it and cannot fail, ping() says whether it can be used.
+ * A write is acknowledged once a majority of the replica set has it in its journal, because a spool
+ * entry is released then. A server that is down or frozen makes a call fail within seconds.
+ */
+import type { Collection, Db, MongoClient } from 'mongodb';
+import { sleep, type Clock } from '../../clock.ts';
+import { CronmeshError } from '../../errors.ts';
+import type { Logger } from '../../log.ts';
+import { historyUrlError } from '../history-url.ts';
+import type { HistoryStore, RunsPage, RunsQuery } from '../port.ts';
+import { piecesOf } from '../record-pieces.ts';
+import { checkRecords } from '../record-schema.ts';
+import type { HistoryRecord, HistoryRow, OutputChunk } from '../records.ts';
+import { foldRows, rowOf } from '../row-parts.ts';
+import {
+  encodeCursor,
+  parseLastRuns,
+  parseOutputRange,
+  parseRowId,
+  parseRunsQuery,
+} from '../runs-query.ts';
+import { bulkWriteAll } from './bulk-write.ts';
+import {
+  chunkDocument,
+  rowPartsFrom,
+  rowWrite,
+  schemaVersion,
+  type ChunkDocument,
+  type RowDocument,
+} from './documents.ts';
+import { loadDriver, type Driver } from './driver.ts';
+import { createIndexes } from './indexes.ts';
+import { isDuplicateKey, storeErrorOf } from './mongo-errors.ts';
+import { lastRunsPipelines, listRunsQuery, readChunks } from './mongo-reads.ts';
+
+const serverSelectionTimeoutMs = 3000;
+const connectTimeoutMs = 3000;
+/** Between two looks at a server; one that hangs is noticed after this and the connect timeout. */
+const heartbeatMs = 2000;
+const socketTimeoutMs = 20_000;
+const indexRetryMs = 10_000;
+
+export class MongoHistory implements HistoryStore {
+  readonly #driver: Driver;
+  readonly #client: MongoClient;
+  readonly #db: Db;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #stopping = new AbortController();
+  #prepared: Promise<void> | undefined;
+  #indexing: Promise<void> | undefined;
+
+  /** Throws `config-invalid` when the driver does not accept the URL. */
+  constructor(
+    url: string,
+    database: string,
+    deps: { readonly clock: Clock; readonly logger: Logger },
+  ) {
+    this.#clock = deps.clock;
+    this.#logger = deps.logger;
+    this.#driver = loadDriver();
+    try {
+      this.#client = new this.#driver.MongoClient(url, {
+        appName: 'cronmesh',
+        serverSelectionTimeoutMS: serverSelectionTimeoutMs,
+        connectTimeoutMS: connectTimeoutMs,
+        heartbeatFrequencyMS: heartbeatMs,
+        socketTimeoutMS: socketTimeoutMs,
+        waitQueueTimeoutMS: socketTimeoutMs,
+        maxPoolSize: 10,
+        retryReads: true,
+        retryWrites: true,
+        // Also where there is no replica set: without it a killed server loses what it acknowledged.
+        writeConcern: { w: 'majority', journal: true, wtimeoutMS: socketTimeoutMs },
+        ignoreUndefined: true,
+        promoteBuffers: true,
+      });
+    } catch (error) {
+      const message = error instanceof Error ? error.message.replaceAll(url, 'it') : String(error);
+      throw historyUrlError(url, `is not a URL that MongoDB's driver accepts: ${message}`);
+    }
+    this.#db = this.#client.db(database);
+  }
+
+  async start(): Promise<void> {}
+
+  /** Lets the calls under way finish; each of them is bounded by the timeouts. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.allSettled([...this.#underWay, this.#indexing]);
+    await this.#client.close();
+  }
+
+  async ping(): Promise<void> {
+    await this.#call(async () => {
+      await this.#db.command({ ping: 1 });
+    });
+  }
+
+  async ingest(records: readonly HistoryRecord[]): Promise<void> {
+    for (const piece of piecesOf(records)) {
+      const checked = checkRecords(piece.records, piece.first);
+      await this.#call(() => this.#write(checked));
+    }
+  }
+
+  async listRuns(query: RunsQuery): Promise<RunsPage> {
+    const parsed = parseRunsQuery(query);
+    const { filter, options } = listRunsQuery(parsed);
+    const found = await this.#call(() => this.#rows.find(filter, options).toArray());
+    const page = found.slice(0, parsed.limit);
+    const last = page.at(-1);
+    const items = this.#rowsFrom(page);
+    if (found.length <= parsed.limit || last === undefined) return { items };
+    return { items, nextCursor: encodeCursor({ tick: Number(last['tick']), id: last._id }) };
+  }
+
+  async getRun(id: string): Promise<HistoryRow | undefined> {
+    const _id = parseRowId(id);
+    const found = await this.#call(() => this.#rows.findOne({ _id }));
+    return found === null ? undefined : this.#rowsFrom([found])[0];
+  }
+
+  async lastRuns(
+    jobs: readonly string[],
+    limit: number,
+  ): Promise<ReadonlyMap<string, readonly HistoryRow[]>> {
+    const ask = parseLastRuns(jobs, limit);
+    const byJob = new Map<string, HistoryRow[]>(ask.jobs.map((job) => [job, []]));
+    for (const pipeline of lastRunsPipelines(this.#rows.collectionName, ask.jobs, ask.limit)) {
+      const found = await this.#call(() =>
+        this.#rows.aggregate<RowDocument>(pipeline, { batchSize: 1000 }).toArray(),
+      );
+      for (const row of this.#rowsFrom(found)) byJob.get(row.job)?.push(row);
+    }
+    return byJob;
+  }
+
+  async readOutput(
+    runId: string,
+    fromOffset: number,
+    maxBytes: number,
+  ): Promise<readonly OutputChunk[]> {
+    const range = parseOutputRange({ runId, fromOffset, maxBytes });
+    return this.#call(() => readChunks(this.#output, range));
+  }
+
+  get #rows(): Collection<RowDocument> {
+    return this.#db.collection<RowDocument>('rows');
+  }
+
+  get #output(): Collection<ChunkDocument> {
+    return this.#db.collection<ChunkDocument>('output');
+  }
+
+  /** Output before rows: whoever sees a run ended finds all of its output that came with it. */
+  async #write(records: readonly HistoryRecord[]): Promise<void> {
+    const chunks = records
+      .filter((record) => record.kind === 'output')
+      .map((record) => ({ insertOne: { document: chunkDocument(record) } }));
+    const rows = foldRows(records.filter((record) => record.kind !== 'output'));
+    await bulkWriteAll(this.#driver, this.#output, chunks);
+    await bulkWriteAll(
+      this.#driver,
+      this.#rows,
+      [...rows].map(([id, parts]) => rowWrite(id, parts)),
+    );
+  }
+
+  #rowsFrom(found: readonly RowDocument[]): HistoryRow[] {
+    return found.flatMap((document) => {
+      const parts = rowPartsFrom(document);
+      if (parts !== undefined) return [rowOf(parts)];
+      // One damaged row must not hide all the others.
+      this.#logger.warn({ ids: [document._id] }, 'history rows cannot be read');
+      return [];
+    });
+  }
+
+  async #call<T>(run: () => Promise<T>): Promise<T> {
+    if (this.#stopping.signal.aborted) {
+      throw new CronmeshError('store-unavailable', 'the history store is stopped');
+    }
+    const calling = this.#prepare().then(run);
+    this.#underWay.add(calling);
+    try {
+      return await calling;
+    } catch (error) {
+      throw storeErrorOf(error);
+    } finally {
+      this.#underWay.delete(calling);
+    }
+  }
+
+  #prepare(): Promise<void> {
+    this.#prepared ??= this.#checkVersion().then(
+      () => {
+        // Not waited for: on a big collection a new index takes its time, and history goes on.
+        this.#indexing ??= this.#index();
+      },
+      (error: unknown) => {
+        this.#prepared = undefined;
+        throw error;
+      },
+    );
+    return this.#prepared;
+  }
+
+  async #checkVersion(): Promise<void> {
+    const meta = this.#db.collection<RowDocument>('meta');
+    const _id = 'schema';
+    const known = await meta.findOne({ _id });
+    if (known === null) {
+      try {
+        await meta.insertOne({ _id, schemaVersion });
+        return;
+      } catch (error) {
+        if (!isDuplicateKey(error)) throw error;
+      }
+    }
+    const version: unknown = (known ?? (await meta.findOne({ _id })))?.['schemaVersion'];
+    if (typeof version === 'number' && version <= schemaVersion) return;
+    throw new CronmeshError(
+      'store-unavailable',
+      `the history database ${this.#db.databaseName} was written by a newer cronmesh (schema ` +
+        `version ${String(version)}, this one knows up to ${schemaVersion}): run that version, ` +
+        `or name another database`,
+    );
+  }
+
+  async #index(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      try {
+        await createIndexes(this.#rows);
+        return;
+      } catch (error) {
+        this.#logger.warn({ err: storeErrorOf(error) }, 'history indexes could not be made yet');
+      }
+      await sleep(this.#clock, indexRetryMs, signal).catch(() => undefined);
+    }
+  }
+}
