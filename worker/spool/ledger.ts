@@ -1,0 +1,99 @@
+/**
+ * What the spool knows of its segment files without holding their contents: how far each can be
+ * read, and how much in it the store has not taken yet. Segments are kept in log order and go in
+ * that order only, so that what is on disk is always one unbroken end of the log.
+ */
+import { join } from 'node:path';
+
+export interface Position {
+  readonly segment: number;
+  readonly offset: number;
+}
+
+export interface Segment {
+  readonly number: number;
+  readonly path: string;
+  /** Up to where it can be read: everything below is on disk and checked. */
+  bytes: number;
+  /** The one that is being written. */
+  open: boolean;
+  /** Not yet taken by the store. */
+  pendingRecords: number;
+  pendingBytes: number;
+  /** Why the bytes behind `bytes` are unreadable; such a file is kept aside, never deleted. */
+  damage?: string;
+}
+
+export class Ledger {
+  readonly #segments: Segment[] = [];
+  #pendingRecords = 0;
+  #pendingBytes = 0;
+
+  get pendingRecords(): number {
+    return this.#pendingRecords;
+  }
+
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  get lastNumber(): number {
+    return this.#segments.at(-1)?.number ?? 0;
+  }
+
+  /** Must come in rising order of numbers. */
+  add(segment: Segment): void {
+    this.#segments.push(segment);
+    this.#pendingRecords += segment.pendingRecords;
+    this.#pendingBytes += segment.pendingBytes;
+  }
+
+  grow(segment: Segment, records: number, bytes: number): void {
+    segment.pendingRecords += records;
+    segment.pendingBytes += bytes;
+    this.#pendingRecords += records;
+    this.#pendingBytes += bytes;
+  }
+
+  taken(segment: Segment, records: number, bytes: number): void {
+    this.grow(segment, -records, -bytes);
+  }
+
+  /** Gives up everything in it that was not taken. */
+  spoil(segment: Segment, damage: string): void {
+    segment.damage = damage;
+    this.grow(segment, -segment.pendingRecords, -segment.pendingBytes);
+  }
+
+  /** The first segment at or behind `number` that has something for the store. */
+  nextPending(number: number): Segment | undefined {
+    return this.#segments.find((segment) => segment.number >= number && segment.pendingRecords > 0);
+  }
+
+  /** The one in log order in front of `segment`. */
+  before(segment: Segment): Segment | undefined {
+    const index = this.#segments.indexOf(segment);
+    return index > 0 ? this.#segments[index - 1] : undefined;
+  }
+
+  /** The oldest segment, when nobody writes to it and the store has all of it. */
+  oldestSettled(): Segment | undefined {
+    const oldest = this.#segments[0];
+    return oldest !== undefined && !oldest.open && oldest.pendingRecords === 0 ? oldest : undefined;
+  }
+
+  removeOldest(segment: Segment): void {
+    if (this.#segments[0] === segment) this.#segments.shift();
+  }
+}
+
+const segmentPattern = /^segment-(\d{16})\.log$/;
+
+export function segmentPath(directory: string, number: number): string {
+  return join(directory, `segment-${String(number).padStart(16, '0')}.log`);
+}
+
+export function segmentNumber(fileName: string): number | undefined {
+  const digits = segmentPattern.exec(fileName)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
