@@ -1,0 +1,80 @@
+/**
+ * From the items of seven fields to their values: cron-parser expands the six standard fields, this
+ * file adds the years, the specials and which fields count as wildcards.
+ */
+import { fieldRules, firstYear, isFull, lastYear } from './cron-fields.ts';
+import type { CronItems, CronValues, DaySpecial, FieldItem } from './cron-fields.ts';
+import type { FieldName, FieldValues, PlainItem } from './cron-fields.ts';
+import { expandStandardFields } from './standard-fields.ts';
+
+const allYears: ReadonlySet<number> = new Set(
+  Array.from({ length: lastYear - firstYear + 1 }, (_, index) => firstYear + index),
+);
+
+export function expandFields(items: CronItems): CronValues {
+  const plain = (name: FieldName): readonly PlainItem[] => items[name].filter(isPlain);
+  const standard = expandStandardFields({
+    second: plain('second'),
+    minute: plain('minute'),
+    hour: plain('hour'),
+    'day-of-month': plain('day-of-month'),
+    month: plain('month'),
+    'day-of-week': plain('day-of-week'),
+  });
+  const field = (name: FieldName, values: ReadonlySet<number>): FieldValues => ({
+    values,
+    specials: isFull(name, values) ? [] : specialsBeside(items[name], values),
+    wildSteps: wildSteps(name, plain(name), values),
+  });
+  return {
+    second: field('second', standard.second),
+    minute: field('minute', standard.minute),
+    hour: field('hour', standard.hour),
+    'day-of-month': field('day-of-month', standard['day-of-month']),
+    month: field('month', standard.month),
+    'day-of-week': field('day-of-week', standard['day-of-week']),
+    year: field('year', yearValues(plain('year'))),
+  };
+}
+
+function isPlain(item: FieldItem): item is PlainItem {
+  return item.kind === 'plain';
+}
+
+/** The specials that add something to the values: `5L` does not when `5` is there too. */
+function specialsBeside(
+  items: readonly FieldItem[],
+  values: ReadonlySet<number>,
+): readonly DaySpecial[] {
+  return items.filter(
+    (item): item is DaySpecial =>
+      !isPlain(item) && !('weekday' in item && values.has(item.weekday)),
+  );
+}
+
+/**
+ * For the minute and the hour a whole range is a wildcard however it is written (`0-59`, `0/5`); for
+ * the day fields only `*` and `?` are, as Vixie has it.
+ */
+function wildSteps(
+  name: FieldName,
+  items: readonly PlainItem[],
+  values: ReadonlySet<number>,
+): readonly number[] {
+  const { min, last } = fieldRules[name];
+  const isDay = name === 'day-of-month' || name === 'day-of-week';
+  const wild = items.filter(
+    ({ star, start, end }) => star || (!isDay && start === min && end === last),
+  );
+  if (isFull(name, values) && (!isDay || wild.length > 0)) return [1];
+  return [...new Set(wild.map(({ step }) => step))].sort((a, b) => a - b);
+}
+
+function yearValues(items: readonly PlainItem[]): ReadonlySet<number> {
+  if (items.some(({ star, step }) => star && step === 1)) return allYears;
+  const values = new Set<number>();
+  for (const { start, end, step } of items) {
+    for (let year = start; year <= end; year += step) values.add(year);
+  }
+  return values;
+}

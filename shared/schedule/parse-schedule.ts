@@ -1,0 +1,130 @@
+/**
+ * From the text of a definition to a Schedule. What may be written is docs/schedules.md.
+ * Equal schedules are the same object as long as they are remembered: a fleet has far fewer
+ * schedules than jobs, and reading one costs more than a thousand questions for its next tick.
+ */
+import { CronmeshError, renderGot } from '../errors.ts';
+import type { FieldProblem } from '../errors.ts';
+import { CronSchedule } from './cron-schedule.ts';
+import { buildSpec } from './cron-spec.ts';
+import type { CronSpec } from './cron-spec.ts';
+import { EverySchedule } from './every-schedule.ts';
+import { firstMatchFrom } from './local-calendar.ts';
+import { neverProblem } from './never-problem.ts';
+import { readExpression } from './read-expression.ts';
+import { readZone } from './read-zone.ts';
+import type { Schedule } from './schedule.ts';
+import { zoneOf } from './zone.ts';
+
+export const maxExpressionLength = 256;
+
+const rememberedSchedules = 10_000;
+const remembered = new Map<string, Schedule>();
+
+/**
+ * The schedule of an expression in an IANA zone. The result depends on nothing else: a schedule whose
+ * years are over is one that has no next tick, and still tells its past ones. With `afterMs` such a
+ * schedule is refused too: give it where a person enters a definition, not where one is read back.
+ * Throws `schedule-invalid` with problems at `/cronExpr` and `/timezone`.
+ */
+export function parseSchedule(
+  cronExpr: string,
+  timezone: string,
+  options: { readonly afterMs?: number } = {},
+): Schedule {
+  const key = `${timezone}\n${cronExpr}`;
+  let schedule = remembered.get(key);
+  if (schedule === undefined) {
+    const problems: FieldProblem[] = [];
+    if (cronExpr.length > maxExpressionLength) {
+      problems.push({
+        field: '/cronExpr',
+        message: 'The expression is too long',
+        expected: `at most ${maxExpressionLength} characters`,
+        got: `${cronExpr.length} characters`,
+      });
+    }
+    schedule = readSchedule(cronExpr, timezone, problems);
+    remember(key, schedule);
+  }
+  const { afterMs } = options;
+  if (afterMs !== undefined && schedule.next(afterMs) === undefined) {
+    throw invalid([
+      {
+        field: '/cronExpr',
+        message: 'The schedule has no fire any more: all of its dates are in the past',
+        expected: `a schedule with a fire after ${new Date(afterMs).toISOString()}`,
+        got: renderGot(cronExpr),
+      },
+    ]);
+  }
+  return schedule;
+}
+
+/**
+ * The schedule that a canonical text (`Schedule.canonical`) stands for; its own canonical text is
+ * the same again. Throws `schedule-invalid`.
+ */
+export function parseCanonicalSchedule(canonical: string): Schedule {
+  const key = `\n${canonical}`;
+  let schedule = remembered.get(key);
+  if (schedule === undefined) {
+    const split = canonical.lastIndexOf(' ');
+    schedule = canonical.startsWith('@every ')
+      ? readSchedule(canonical, 'UTC', [])
+      : readSchedule(canonical.slice(0, Math.max(0, split)), canonical.slice(split + 1), []);
+    remember(key, schedule);
+  }
+  return schedule;
+}
+
+function remember(key: string, schedule: Schedule): void {
+  if (remembered.size >= rememberedSchedules) {
+    const oldest = remembered.keys().next();
+    if (oldest.done !== true) remembered.delete(oldest.value);
+  }
+  remembered.set(key, schedule);
+}
+
+/** Throws all of `problems` together with its own. */
+function readSchedule(cronExpr: string, timezone: string, problems: FieldProblem[]): Schedule {
+  const zone = readZone(timezone);
+  if (!zone.ok) problems.push(zone.problem);
+  if (problems.some(({ field }) => field === '/cronExpr')) throw invalid(problems);
+  const expression = readExpression(cronExpr);
+  if (expression.kind === 'faulty') throw invalid([...expression.problems, ...problems]);
+  if (expression.kind === 'every') {
+    if (!zone.ok) throw invalid(problems);
+    return new EverySchedule(expression.seconds, zone.name);
+  }
+  const spec = buildSpec(expression.items);
+  if (firstMatchFrom(spec, 0) === Infinity) problems.unshift(neverProblem(spec, cronExpr));
+  if (!zone.ok || problems.length > 0) throw invalid(problems);
+  const schedule = new CronSchedule(spec, zoneOf(zone.name));
+  const known = remembered.get(`\n${schedule.canonical}`);
+  if (known !== undefined) return known;
+  if (isSwallowedWhole(spec, schedule)) {
+    throw invalid([
+      {
+        field: '/cronExpr',
+        message: `The schedule never fires: ${zone.name} skips all of its local times when the clocks go forward`,
+        expected: 'a local time that exists',
+        got: renderGot(cronExpr),
+      },
+    ]);
+  }
+  remember(`\n${schedule.canonical}`, schedule);
+  return schedule;
+}
+
+/** Looked at only where years are named: without them it would take the whole history of the zone. */
+function isSwallowedWhole(spec: CronSpec, schedule: Schedule): boolean {
+  return spec.years !== undefined && schedule.next(-Infinity) === undefined;
+}
+
+function invalid(problems: readonly FieldProblem[]): CronmeshError {
+  const [first] = problems;
+  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
+  const message = `The schedule is not valid: ${first?.message ?? ''}${more}`;
+  return new CronmeshError('schedule-invalid', message, { problems });
+}

@@ -1,0 +1,82 @@
+/**
+ * The one file that knows cron-parser: it expands the six standard fields (numbers, ranges, steps,
+ * lists) into their values. What cron-parser has no words for (years, W, L-3, lists of # and L) and
+ * the walk through time, where it is slow and differs from our DST rule, are not asked of it; see
+ * docs/adr/0003-dst.md.
+ */
+import { CronExpressionParser } from 'cron-parser';
+import type { FieldName, PlainItem } from './cron-fields.ts';
+
+export type StandardField = Exclude<FieldName, 'year'>;
+export type StandardItems = Readonly<Record<StandardField, readonly PlainItem[]>>;
+export type StandardValues = Readonly<Record<StandardField, ReadonlySet<number>>>;
+
+/** Without it cron-parser would read the clock. */
+const options = { currentDate: new Date(0), tz: 'UTC' };
+
+/** The values of each field's items; Sunday is 0. */
+export function expandStandardFields(items: StandardItems): StandardValues {
+  const values = {
+    second: new Set<number>(),
+    minute: new Set<number>(),
+    hour: new Set<number>(),
+    'day-of-month': new Set<number>(),
+    month: new Set<number>(),
+    'day-of-week': new Set<number>(),
+  };
+  const texts = Object.entries(items).map(([name, list]) => ({
+    name: name as StandardField,
+    parts: list.map((item) => itemText(item)),
+  }));
+  const rounds = hasOverlap(items) ? Math.max(...texts.map(({ parts }) => parts.length)) : 1;
+  for (let round = 0; round < rounds; round++) {
+    const wanted = Object.fromEntries(
+      texts.map(({ name, parts }) => [name, rounds === 1 ? parts.join(',') : (parts[round] ?? '')]),
+    ) as Record<StandardField, string>;
+    for (const [name, list] of Object.entries(expand(wanted))) {
+      for (const value of list) values[name as StandardField].add(value);
+    }
+  }
+  return values;
+}
+
+/** cron-parser refuses a list that says a value twice, as `1-5,3`; then it is asked item by item. */
+function hasOverlap(items: StandardItems): boolean {
+  return Object.values(items).some((list) => {
+    if (list.length < 2) return false;
+    const spans = list.map(({ start, end }) => [start, end] as const).sort((a, b) => a[0] - b[0]);
+    const isWeek = list === items['day-of-week'] && (spans.at(-1)?.[1] ?? 0) === 7;
+    return isWeek || spans.some(([start], index) => start <= (spans[index - 1]?.[1] ?? -1));
+  });
+}
+
+function expand(fields: Record<StandardField, string>): Record<StandardField, number[]> {
+  const any = (text: string): string => (text === '' ? '*' : text);
+  const { second, minute, hour, month } = fields;
+  const weekday = fields['day-of-week'];
+  const monthDay = fields['day-of-month'];
+  const parsed = CronExpressionParser.parse(
+    `${any(second)} ${any(minute)} ${any(hour)} * ${any(month)} ${any(weekday)}`,
+    options,
+  ).fields;
+  // Alone, because cron-parser drops or refuses days that the month of the same expression lacks.
+  const days = /[^*]/.test(monthDay)
+    ? CronExpressionParser.parse(`0 0 0 ${monthDay} * *`, options).fields
+    : parsed;
+  const numbers = (text: string, list: readonly (number | string)[]): number[] =>
+    text === '' ? [] : list.map((value) => Number(value));
+  return {
+    second: numbers(second, parsed.second.values),
+    minute: numbers(minute, parsed.minute.values),
+    hour: numbers(hour, parsed.hour.values),
+    'day-of-month': numbers(monthDay, days.dayOfMonth.values),
+    month: numbers(month, parsed.month.values),
+    'day-of-week': numbers(weekday, parsed.dayOfWeek.values).map((value) => value % 7),
+  };
+}
+
+function itemText({ start, end, step, star }: PlainItem): string {
+  if (star) return step === 1 ? '*' : `*/${step}`;
+  if (start === end) return `${start}`;
+  return step === 1 ? `${start}-${end}` : `${start}-${end}/${step}`;
+}
