@@ -11,6 +11,7 @@ export const errorCatalogue = {
   'media-type-unsupported': { status: 415, retryable: false },
   'job-invalid': { status: 422, retryable: false },
   'schedule-invalid': { status: 422, retryable: false },
+  forbidden: { status: 403, retryable: false },
   'not-found': { status: 404, retryable: false },
   'method-not-allowed': { status: 405, retryable: false },
   'precondition-required': { status: 428, retryable: false },
@@ -23,6 +24,7 @@ export const errorCatalogue = {
   'store-unavailable': { status: 503, retryable: true },
   'store-rejected': { status: 500, retryable: false },
   'spool-unavailable': { status: 503, retryable: true },
+  busy: { status: 503, retryable: true },
   'address-in-use': { status: 500, retryable: false },
   internal: { status: 500, retryable: false },
 } as const satisfies Record<string, { status: number; retryable: boolean }>;
