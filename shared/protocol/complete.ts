@@ -1,0 +1,73 @@
+/**
+ * Transaction 7: the end of a run, sent only after its outcome is safe in the spool, and
+ * transaction 10, taking an open fire along into a new session.
+ */
+import type { Txn, TxnResult } from '../etcd/port.ts';
+import type { Keys } from './keys.ts';
+import { encodeValue, type FireValue, type StateValue } from './values.ts';
+
+export interface Completion {
+  readonly keys: Keys;
+  readonly name: string;
+  readonly fireId: string;
+  readonly runId: string;
+  /** mod revision of the fire as this worker last wrote it. */
+  readonly fireModRevision: number;
+  /** Absent when the fire was given up before anything ran. */
+  readonly state?: StateValue;
+}
+
+/** Guard: the fire is as claimed (or as re-owned). Deletes it and the order against it, puts `state`. */
+export function completeRun(completion: Completion): Txn {
+  const { keys, name } = completion;
+  const fireKey = keys.fire(name, completion.fireId);
+  return {
+    compare: [{ key: fireKey, target: 'mod', op: '=', value: completion.fireModRevision }],
+    success: [
+      { delete: { key: fireKey } },
+      { delete: { key: keys.killer(name, completion.runId) } },
+      ...(completion.state === undefined
+        ? []
+        : [{ put: { key: keys.state(name), value: encodeValue(completion.state) } }]),
+    ],
+    failure: [{ get: { key: fireKey } }],
+  };
+}
+
+export type CompletionVerdict =
+  | { readonly kind: 'completed' }
+  /** The fire is still this run's, at another revision: try again with it. */
+  | { readonly kind: 'moved'; readonly fireModRevision: number }
+  /** Done before (a lost reply), or settled as lost by somebody; the store tells them apart. */
+  | { readonly kind: 'gone' };
+
+export function readCompletion(
+  completion: Completion,
+  result: TxnResult,
+  parseFire: (bytes: Buffer) => FireValue | undefined,
+): CompletionVerdict {
+  if (result.succeeded) return { kind: 'completed' };
+  const read = result.results[0];
+  const kv = read?.kind === 'get' ? read.kvs[0] : undefined;
+  if (kv === undefined || parseFire(kv.value)?.runId !== completion.runId) return { kind: 'gone' };
+  return { kind: 'moved', fireModRevision: kv.modRevision };
+}
+
+/** 10. Guard: the fire is as known. Puts it with the new session; refused means it was settled. */
+export function reownFire(
+  keys: Keys,
+  name: string,
+  fireId: string,
+  fireModRevision: number,
+  fire: FireValue,
+): Txn {
+  const key = keys.fire(name, fireId);
+  return {
+    compare: [
+      { key, target: 'mod', op: '=', value: fireModRevision },
+      { key: keys.session(fire.session), target: 'create', op: '>', value: 0 },
+    ],
+    success: [{ put: { key, value: encodeValue(fire) } }],
+    failure: [{ get: { key } }],
+  };
+}

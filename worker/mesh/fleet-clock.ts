@@ -1,0 +1,176 @@
+/**
+ * Is this machine's wall clock right enough to claim? It is compared with the fleet: with the `Date`
+ * header of etcd's answers, each of which bounds the offset to an interval of a second that several
+ * answers narrow, or with the median of other workers' beats. It counts as verified while the last
+ * comparison is under 30 s old, the offset is within 1 s, and wall minus monotonic has not jumped by
+ * 250 ms since.
+ */
+import type { Clock } from '../../shared/clock.ts';
+import type { Logger } from '../../shared/log.ts';
+
+const maxAgeMs = 30_000;
+const maxOffsetMs = 1_000;
+const maxJumpMs = 250;
+const sampleEveryMs = 5_000;
+const keptSamples = 12;
+
+export interface ClockVerdict {
+  readonly ok: boolean;
+  readonly reason?: string;
+  /** This worker's wall clock minus the fleet's, best estimate. */
+  readonly offsetMs?: number;
+}
+
+export interface FleetClockOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Epoch ms of a server's `Date`, cut to the second. */
+  serverDateMs(): Promise<number>;
+  /** The verdict changed. */
+  onChange(): void;
+}
+
+interface Bounds {
+  readonly low: number;
+  readonly high: number;
+}
+
+export class FleetClock {
+  readonly #options: FleetClockOptions;
+  #samples: Bounds[] = [];
+  /** Latest offset against each other worker's beat, monotonic time of it. */
+  readonly #beats = new Map<string, { offsetMs: number; atMs: number }>();
+  #comparedAtMs = -Infinity;
+  /** Wall minus monotonic at the last comparison. */
+  #base: number;
+  #cancel: (() => void) | undefined;
+  #stopped = false;
+  #wasOk = false;
+  #stepped = false;
+
+  constructor(options: FleetClockOptions) {
+    this.#options = options;
+    this.#base = this.#difference();
+  }
+
+  async start(): Promise<void> {
+    await this.#sample();
+    this.#loop();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancel?.();
+  }
+
+  /** Takes another worker's beat, just seen, which said `wallMs`. */
+  sawBeat(workerId: string, wallMs: number): void {
+    const { clock } = this.#options;
+    const atMs = clock.monotonicMs();
+    this.#beats.set(workerId, { offsetMs: clock.wallMs() - wallMs, atMs });
+  }
+
+  verdict(): ClockVerdict {
+    const now = this.#options.clock.monotonicMs();
+    this.#noticeStep();
+    if (this.#stepped) return { ok: false, reason: 'the wall clock was stepped' };
+    const estimate = this.#estimate();
+    if (estimate === undefined || now - this.#comparedAtMs > maxAgeMs) {
+      return { ok: false, reason: 'the clock was not compared with the fleet for 30 s' };
+    }
+    const offsetMs = Math.round((estimate.low + estimate.high) / 2);
+    if (estimate.low > maxOffsetMs || estimate.high < -maxOffsetMs) {
+      return { ok: false, reason: `the clock is off by ${offsetMs} ms`, offsetMs };
+    }
+    return { ok: true, offsetMs };
+  }
+
+  #loop(): void {
+    // A stepped clock is noticed within a second; comparing is rarer.
+    let sinceSampleMs = 0;
+    const turn = (): void => {
+      this.#cancel = this.#options.clock.after(1_000, () => {
+        this.#noticeStep();
+        sinceSampleMs += 1_000;
+        const due = this.#stepped || sinceSampleMs >= sampleEveryMs;
+        if (due) sinceSampleMs = 0;
+        void (due ? this.#sample() : Promise.resolve()).then(() => {
+          this.#report();
+          if (!this.#stopped) turn();
+        });
+      });
+    };
+    turn();
+  }
+
+  async #sample(): Promise<void> {
+    const { clock, logger } = this.#options;
+    const before = clock.wallMs();
+    const base = this.#difference();
+    try {
+      const dateMs = await this.#options.serverDateMs();
+      const after = clock.wallMs();
+      if (Math.abs(this.#difference() - base) > maxJumpMs) return;
+      this.#add({ low: before - dateMs - 1_000, high: after - dateMs });
+      this.#compared();
+    } catch (error) {
+      logger.debug({ err: error }, 'the clock could not be compared with etcd');
+      if (this.#beatMedian() !== undefined) this.#compared();
+    }
+  }
+
+  #compared(): void {
+    this.#comparedAtMs = this.#options.clock.monotonicMs();
+    this.#base = this.#difference();
+    this.#stepped = false;
+  }
+
+  #add(bounds: Bounds): void {
+    this.#samples.push(bounds);
+    if (this.#samples.length > keptSamples) this.#samples.shift();
+    const { low, high } = intersect(this.#samples);
+    // Contradiction: somebody's clock moved. Only the newest answer still counts.
+    if (low > high) this.#samples = [bounds];
+  }
+
+  #estimate(): Bounds | undefined {
+    if (this.#samples.length > 0) return intersect(this.#samples);
+    const median = this.#beatMedian();
+    return median === undefined ? undefined : { low: median, high: median };
+  }
+
+  #beatMedian(): number | undefined {
+    const after = this.#options.clock.monotonicMs() - maxAgeMs;
+    const offsets = [...this.#beats.values()]
+      .filter(({ atMs }) => atMs > after)
+      .map(({ offsetMs }) => offsetMs)
+      .toSorted((a, b) => a - b);
+    return offsets[offsets.length >> 1];
+  }
+
+  #noticeStep(): void {
+    if (Math.abs(this.#difference() - this.#base) <= maxJumpMs) return;
+    this.#stepped = true;
+    this.#samples = [];
+    this.#beats.clear();
+  }
+
+  #report(): void {
+    const { ok } = this.verdict();
+    if (ok === this.#wasOk) return;
+    this.#wasOk = ok;
+    this.#options.onChange();
+  }
+
+  #difference(): number {
+    const { clock } = this.#options;
+    return clock.wallMs() - clock.monotonicMs();
+  }
+}
+
+function intersect(samples: readonly Bounds[]): Bounds {
+  return {
+    low: Math.max(...samples.map(({ low }) => low)),
+    high: Math.min(...samples.map(({ high }) => high)),
+  };
+}

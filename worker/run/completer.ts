@@ -1,0 +1,118 @@
+/**
+ * Transaction 7 end to end: outcome into the spool, held; the completion sent until it is settled;
+ * the entry released, always. Survives a restart: a held entry carries what it takes to finish.
+ */
+import { z } from 'zod';
+import { backoffMs, sleep, type Clock, type Random } from '../../shared/clock.ts';
+import type { HistoryRecord, RunEnd, RunFacts } from '../../shared/history/records.ts';
+import type { Logger } from '../../shared/log.ts';
+import { completeRun, readCompletion } from '../../shared/protocol/complete.ts';
+import type { Keys } from '../../shared/protocol/keys.ts';
+import { decodeValue, fireSchema, stateSchema } from '../../shared/protocol/values.ts';
+import type { TxnBatcher } from '../mesh/txn-batcher.ts';
+import type { HeldEntry, Spool } from '../spool/port.ts';
+import type { ActiveRun } from './active-runs.ts';
+import { stateOf } from './run-records.ts';
+
+const completionSchema = z.object({
+  name: z.string(),
+  fireId: z.string(),
+  runId: z.string(),
+  fireModRevision: z.int(),
+  state: stateSchema.optional(),
+});
+type StoredCompletion = z.output<typeof completionSchema>;
+
+export interface CompleterOptions {
+  readonly keys: Keys;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly batcher: TxnBatcher;
+  readonly spool: Spool;
+  readonly signal: AbortSignal;
+}
+
+export class Completer {
+  readonly #options: CompleterOptions;
+
+  constructor(options: CompleterOptions) {
+    this.#options = options;
+  }
+
+  /** Ends a run: with its end, or with the record of why nothing ran. */
+  async finish(
+    run: ActiveRun,
+    facts: RunFacts,
+    ending: { readonly end: RunEnd } | { readonly record: HistoryRecord },
+  ): Promise<void> {
+    const record: HistoryRecord =
+      'end' in ending ? { kind: 'run-ended', run: facts, end: ending.end } : ending.record;
+    const completion: StoredCompletion = {
+      name: run.won.entry.name,
+      fireId: run.won.fireId,
+      runId: facts.runId,
+      fireModRevision: run.fireModRevision,
+      ...('end' in ending ? { state: stateOf(facts, ending.end) } : {}),
+    };
+    await this.#retrying('outcome could not be spooled', facts, () =>
+      this.#options.spool.hold({ id: facts.runId, records: [record], completion }),
+    );
+    // Re-owning may have moved the fire while the outcome was being written.
+    await this.#complete({ ...completion, fireModRevision: run.fireModRevision }, facts);
+  }
+
+  async resume(entry: HeldEntry): Promise<void> {
+    const { logger, spool } = this.#options;
+    const parsed = completionSchema.safeParse(entry.completion);
+    if (!parsed.success) {
+      logger.error({ runId: entry.id }, 'held entry has no usable completion; released as it is');
+      await spool.release(entry.id);
+      return;
+    }
+    await this.#complete(parsed.data, { job: parsed.data.name, runId: parsed.data.runId });
+  }
+
+  async #complete(stored: StoredCompletion, fields: { job: string; runId: string }): Promise<void> {
+    const { keys, batcher, spool } = this.#options;
+    let { fireModRevision } = stored;
+    await this.#retrying('completion could not be sent', fields, async () => {
+      for (;;) {
+        const completion = {
+          keys,
+          name: stored.name,
+          fireId: stored.fireId,
+          runId: stored.runId,
+          fireModRevision,
+          ...(stored.state === undefined ? {} : { state: stored.state }),
+        };
+        const { result } = await batcher.submit(stored.name, completeRun(completion));
+        const verdict = readCompletion(completion, result, (bytes) =>
+          decodeValue(fireSchema, bytes),
+        );
+        if (verdict.kind !== 'moved') return;
+        ({ fireModRevision } = verdict);
+      }
+    });
+    await this.#retrying('spool entry could not be released', fields, () =>
+      spool.release(stored.runId),
+    );
+  }
+
+  async #retrying(
+    what: string,
+    fields: { job: string; runId: string },
+    run: () => Promise<void>,
+  ): Promise<void> {
+    const { clock, random, logger, signal } = this.#options;
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await run();
+      } catch (error) {
+        if (signal.aborted) throw error;
+        logger.warn({ err: error, job: fields.job, runId: fields.runId, attempt }, what);
+        await sleep(clock, backoffMs(attempt, 100, 5_000, random), signal);
+      }
+    }
+  }
+}

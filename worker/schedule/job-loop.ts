@@ -1,0 +1,192 @@
+/**
+ * Schedules every job of the mesh: one heap, one timer, and one decision in flight per job.
+ * A job is looked at again when its time comes, when the view shows a change of it, when a slot
+ * frees, and after each transaction. After a transaction the job rests until the view has caught up
+ * with the server's answer, so that no decision is made twice from the same old view.
+ */
+import type { Clock } from '../../shared/clock.ts';
+import type { Logger } from '../../shared/log.ts';
+import type { JobParts, MeshView } from '../../shared/mesh/view.ts';
+import { decide, type DecideContext, type Decision } from './decide.ts';
+import { DueHeap } from './due-heap.ts';
+
+export type Action = Exclude<Decision, { kind: 'wait' }>;
+
+export interface ActionResult {
+  /** Revision of the server's answer; the job rests until the view has reached it. */
+  readonly revision?: number;
+}
+
+export interface JobLoopOptions {
+  readonly view: MeshView;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Carries a decision out; must not throw for what can be expected of a network. */
+  act(part: JobParts, action: Action): Promise<ActionResult>;
+  context(part: JobParts, firstSeenMs: (subject: string) => number): DecideContext;
+}
+
+/** The timer looks at the wall clock at least this often, so a stepped clock is noticed. */
+const maxTimerMs = 1_000;
+const restMs = 500;
+const namesPerTurn = 500;
+
+export class JobLoop {
+  readonly #options: JobLoopOptions;
+  readonly #heap = new DueHeap();
+  readonly #busy = new Set<string>();
+  readonly #dirty = new Set<string>();
+  /** Revision that the view must reach before the job is decided again. */
+  readonly #resting = new Map<string, number>();
+  readonly #wantSlot = new Set<string>();
+  readonly #firstSeen = new Map<string, Map<string, number>>();
+  #cancelTimer: (() => void) | undefined;
+  #turnScheduled = false;
+  #stopView: (() => void) | undefined;
+  #running = false;
+
+  constructor(options: JobLoopOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    if (this.#running) return;
+    this.#running = true;
+    this.#stopView = this.#options.view.onChange((change) => {
+      if (change.type === 'resync') this.considerAll();
+      else if ('name' in change.key && change.key.kind !== 'state') this.consider(change.key.name);
+    });
+    this.considerAll();
+  }
+
+  stop(): void {
+    this.#running = false;
+    this.#stopView?.();
+    this.#cancelTimer?.();
+  }
+
+  considerAll(): void {
+    for (const name of this.#firstSeen.keys()) this.#dirty.add(name);
+    for (const name of this.#options.view.snapshot.parts.keys()) this.#dirty.add(name);
+    this.#scheduleTurn();
+  }
+
+  consider(name: string): void {
+    this.#dirty.add(name);
+    this.#scheduleTurn();
+  }
+
+  /** A slot came free: looks at the due jobs that wait for one, oldest wish first. */
+  slotFreed(): void {
+    for (const name of this.#wantSlot) this.#dirty.add(name);
+    this.#wantSlot.clear();
+    this.#scheduleTurn();
+  }
+
+  #scheduleTurn(): void {
+    if (this.#turnScheduled || !this.#running || this.#dirty.size === 0) return;
+    this.#turnScheduled = true;
+    setImmediate(() => {
+      this.#turnScheduled = false;
+      let left = namesPerTurn;
+      for (const name of this.#dirty) {
+        if (left-- === 0) break;
+        this.#dirty.delete(name);
+        this.#look(name);
+      }
+      this.#arm();
+      this.#scheduleTurn();
+    });
+  }
+
+  #arm(): void {
+    this.#cancelTimer?.();
+    if (!this.#running) return;
+    const nextMs = this.#heap.peekMs();
+    if (nextMs === undefined) return;
+    const { clock } = this.#options;
+    const delayMs = Math.min(Math.max(0, nextMs - clock.wallMs()), maxTimerMs);
+    this.#cancelTimer = clock.after(delayMs, () => {
+      const nowMs = clock.wallMs();
+      for (let name = this.#heap.take(nowMs); name !== undefined; name = this.#heap.take(nowMs)) {
+        this.#resting.delete(name);
+        this.#look(name);
+      }
+      this.#arm();
+    });
+  }
+
+  #look(name: string): void {
+    if (!this.#running || this.#busy.has(name)) return;
+    const { view, clock } = this.#options;
+    const restUntil = this.#resting.get(name);
+    if (restUntil !== undefined) {
+      if (view.revision < restUntil) return;
+      this.#resting.delete(name);
+    }
+    const part = view.part(name);
+    if (part === undefined) {
+      this.#forget(name);
+      return;
+    }
+    const context = this.#options.context(part, (subject) => this.#seen(name, subject));
+    const decision = decide(part, context);
+    if (decision.kind === 'wait') {
+      if (decision.untilMs === undefined) this.#heap.delete(name);
+      else this.#heap.set(name, Math.max(decision.untilMs, clock.wallMs() + 1));
+      if (decision.wantsSlot === true) this.#wantSlot.add(name);
+      return;
+    }
+    this.#firstSeen.delete(name);
+    this.#heap.delete(name);
+    this.#busy.add(name);
+    void this.#act(part, decision);
+  }
+
+  async #act(part: JobParts, action: Action): Promise<void> {
+    const { name } = part;
+    const { view, clock, logger } = this.#options;
+    let revision: number | undefined;
+    try {
+      ({ revision } = await this.#options.act(part, action));
+    } catch (error) {
+      logger.warn(
+        { err: error, job: name, action: action.kind },
+        'decision could not be carried out',
+      );
+    }
+    this.#busy.delete(name);
+    if (!this.#running) return;
+    if (revision === undefined || view.revision < revision) {
+      // The view's own event ends the rest early; the heap ends it if none comes.
+      this.#resting.set(name, revision ?? Number.MAX_SAFE_INTEGER);
+      this.#heap.set(name, clock.wallMs() + restMs);
+      this.#arm();
+    } else {
+      this.consider(name);
+    }
+  }
+
+  #seen(name: string, subject: string): number {
+    let subjects = this.#firstSeen.get(name);
+    if (subjects === undefined) {
+      subjects = new Map();
+      this.#firstSeen.set(name, subjects);
+    }
+    let atMs = subjects.get(subject);
+    if (atMs === undefined) {
+      // Old subjects of a job that never got to act are dropped, not kept for ever.
+      if (subjects.size >= 16) subjects.clear();
+      atMs = this.#options.clock.wallMs();
+      subjects.set(subject, atMs);
+    }
+    return atMs;
+  }
+
+  #forget(name: string): void {
+    this.#heap.delete(name);
+    this.#firstSeen.delete(name);
+    this.#resting.delete(name);
+    this.#wantSlot.delete(name);
+  }
+}
