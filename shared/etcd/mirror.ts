@@ -1,10 +1,27 @@
-/** Lists, then watches, a prefix. */
-import type { Clock, Random } from '../clock.ts';
+/**
+ * List, then watch: tells a consumer every key below a prefix and every change since, losing and
+ * repeating none. A watch that breaks or falls silent goes on where it stopped, on another
+ * endpoint; when that is impossible (compacted, another cluster, a revision that went backwards),
+ * and every five minutes as a backstop, everything is listed again.
+ *
+ * The next revision is that of the last event + 1, or a progress notice's + 1; never the one of
+ * `created`, which may be ahead of events still to come.
+ */
+import { backoffMs, sleep, type Clock, type Random } from '../clock.ts';
 import { CronmeshError } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { toSafeInteger } from './codec.ts';
 import type { Endpoints } from './endpoints.ts';
+import { GrpcFailure } from './grpc-failure.ts';
 import type { Caller } from './kv.ts';
-import type { Mirror, MirrorConsumer } from './port.ts';
+import { listPages } from './listing.ts';
+import type { Mirror, MirrorConsumer, WatchEvent } from './port.ts';
+import { watchOnce, type WatchEnd } from './watch-stream.ts';
+
+const backstopMs = 5 * 60_000;
+const connectWithinMs = 1000;
+const shortestPauseMs = 50;
+const longestPauseMs = 1000;
 
 export interface MirrorOptions {
   readonly prefix: string;
@@ -14,22 +31,227 @@ export interface MirrorOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** How often everything is listed again although nothing seems wrong; default 5 minutes. */
+  readonly backstopMs?: number;
+}
+
+/** Where the watch goes on. */
+interface Position {
+  readonly clusterId: string;
+  nextRevision: number;
 }
 
 export class ListWatchMirror implements Mirror {
+  readonly #options: MirrorOptions;
+  readonly #logger: Logger;
+  readonly #stopped = new AbortController();
+  readonly #ready: Promise<void>;
+  #settleReady: (error?: CronmeshError) => void = () => undefined;
+  #running: Promise<void> | undefined;
+  #position: Position | undefined;
+  #connected: boolean | undefined;
+  #failures = 0;
+
   constructor(options: MirrorOptions) {
-    options.logger.trace({ prefix: options.prefix }, 'mirror made');
+    this.#options = options;
+    this.#logger = options.logger.child({ prefix: options.prefix });
+    this.#ready = new Promise((resolve, reject) => {
+      this.#settleReady = (error) => (error === undefined ? resolve() : reject(error));
+    });
+    // Whoever never asks for readiness must not be told of its failure as an unhandled one.
+    this.#ready.catch(() => undefined);
   }
 
-  start(): Promise<void> {
-    return Promise.reject(new CronmeshError('internal', 'mirrors are not there yet'));
+  /** Begins; does not wait for etcd. */
+  async start(): Promise<void> {
+    this.#running ??= this.#run();
   }
 
-  stop(): Promise<void> {
-    return Promise.resolve();
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#running;
+    this.#settleReady(
+      new CronmeshError('etcd-unavailable', 'the mirror was stopped before its first listing'),
+    );
   }
 
   ready(): Promise<void> {
-    return this.start();
+    return this.#ready;
   }
+
+  async #run(): Promise<void> {
+    const signal = this.#stopped.signal;
+    while (!signal.aborted) {
+      try {
+        this.#position ??= await this.#list();
+        await this.#watch(this.#position);
+      } catch (error) {
+        if (!signal.aborted) this.#doubt(error, 'a listing or watch of etcd failed');
+      }
+      await this.#pause();
+    }
+  }
+
+  async #list(): Promise<Position> {
+    const { consumer, prefix, caller, clock, random } = this.#options;
+    let begun = false;
+    const listed = await listPages({
+      prefix,
+      caller,
+      clock,
+      random,
+      signal: this.#stopped.signal,
+      onPage: (kvs) => {
+        if (!begun) consumer.reset();
+        begun = true;
+        if (kvs.length > 0) consumer.items(kvs);
+      },
+      onTrouble: (failure) => this.#doubt(failure, 'a page of a listing failed'),
+    });
+    consumer.synced(listed.revision);
+    this.#settleReady();
+    return { clusterId: listed.clusterId, nextRevision: listed.revision + 1 };
+  }
+
+  async #watch(position: Position): Promise<void> {
+    const { endpoints, clock, prefix, random, consumer } = this.#options;
+    const over = new AbortController();
+    const onStop = (): void => over.abort();
+    this.#stopped.signal.addEventListener('abort', onStop, { once: true });
+    const backstop = (this.#options.backstopMs ?? backstopMs) * (0.9 + random() * 0.2);
+    const cancelBackstop = clock.after(backstop, () => {
+      this.#position = undefined;
+      over.abort();
+    });
+    try {
+      const endpoint = await endpoints.acquire('Watch', connectWithinMs, over.signal);
+      const end = await watchOnce({
+        endpoint,
+        prefix,
+        startRevision: position.nextRevision,
+        clusterId: position.clusterId,
+        clock,
+        signal: over.signal,
+        onCreated: (revision) => {
+          if (revision < position.nextRevision - 1) void this.#compare(position, over);
+        },
+        onCurrent: () => {
+          this.#failures = 0;
+          endpoints.succeeded(endpoint);
+          this.#setConnected(true);
+        },
+        onEvents: (events, revision) => {
+          this.#failures = 0;
+          deliver(consumer, events, revision, position);
+        },
+        onProgress: (revision) => {
+          position.nextRevision = Math.max(position.nextRevision, revision + 1);
+        },
+      });
+      if (end.kind === 'broken' || end.kind === 'silent') endpoints.failed(endpoint);
+      if (end.kind !== 'stopped') endpoint.forgetToken();
+      this.#ended(end);
+    } finally {
+      cancelBackstop();
+      this.#stopped.signal.removeEventListener('abort', onStop);
+    }
+  }
+
+  #ended(end: WatchEnd): void {
+    switch (end.kind) {
+      case 'stopped':
+        return;
+      case 'broken':
+        this.#doubt(end.failure, 'the watch broke');
+        return;
+      case 'silent':
+        this.#doubt(undefined, 'the watch fell silent');
+        return;
+      case 'cancelled':
+        this.#doubt(undefined, `etcd cancelled the watch: ${end.reason}`);
+        return;
+      case 'compacted':
+      case 'other-cluster':
+        this.#position = undefined;
+        this.#doubt(undefined, `listing again: ${describe(end)}`);
+        return;
+      case 'consumer':
+        // What the consumer made of a batch that it did not finish is not known.
+        this.#position = undefined;
+        this.#doubt(end.error, 'a consumer of the watch failed; listing again');
+    }
+  }
+
+  /**
+   * The member knows less than we have seen. It may only lag behind its leader; but when a
+   * linearizable read knows no more, the cluster was restored from the past.
+   */
+  async #compare(position: Position, over: AbortController): Promise<void> {
+    try {
+      const anyKey = { key: Buffer.from([0]), count_only: true };
+      const { header } = await this.#options.caller.untilAnswered(
+        'KV',
+        { timeoutMs: 3000, signal: over.signal },
+        10_000,
+        (failure) => failure.passing,
+        (endpoint, limits) => endpoint.range(anyKey, limits),
+      );
+      if (toSafeInteger(header.revision) >= position.nextRevision - 1) return;
+      this.#position = undefined;
+      this.#doubt(undefined, 'listing again: the revision went backwards');
+    } catch (error) {
+      if (over.signal.aborted) return;
+      this.#doubt(error, 'the revision could not be compared');
+    }
+    over.abort();
+  }
+
+  #doubt(error: unknown, message: string): void {
+    this.#failures += 1;
+    const fields = error instanceof GrpcFailure ? { reason: error.message } : { err: error };
+    // An outage is one line, not one for every attempt to end it.
+    if (this.#connected !== false) this.#logger.warn(fields, message);
+    else this.#logger.debug(fields, message);
+    this.#setConnected(false);
+  }
+
+  #setConnected(connected: boolean): void {
+    if (this.#connected === connected) return;
+    if (connected && this.#connected === false) this.#logger.info('the watch is current again');
+    this.#connected = connected;
+    this.#options.consumer.connected?.(connected);
+  }
+
+  async #pause(): Promise<void> {
+    if (this.#failures === 0) return;
+    const { clock, random } = this.#options;
+    const pauseMs = backoffMs(this.#failures - 1, shortestPauseMs, longestPauseMs, random);
+    try {
+      await sleep(clock, pauseMs, this.#stopped.signal);
+    } catch {
+      // Stopped.
+    }
+  }
+}
+
+function deliver(
+  consumer: MirrorConsumer,
+  events: readonly WatchEvent[],
+  revision: number,
+  position: Position,
+): void {
+  const fresh = events.filter((event) => revisionOf(event) >= position.nextRevision);
+  if (fresh.length === 0) return;
+  consumer.events(fresh, revision);
+  position.nextRevision = revision + 1;
+}
+
+function revisionOf(event: WatchEvent): number {
+  return event.type === 'put' ? event.kv.modRevision : event.modRevision;
+}
+
+function describe(end: WatchEnd & { kind: 'compacted' | 'other-cluster' }): string {
+  return end.kind === 'compacted'
+    ? `compacted up to ${String(end.revision)}`
+    : `cluster ${end.clusterId} answers now`;
 }
