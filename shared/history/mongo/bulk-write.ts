@@ -23,7 +23,7 @@ export async function bulkWriteAll(
       return;
     } catch (error) {
       if (!(error instanceof driver.MongoBulkWriteError) || attempt === maxAttempts) throw error;
-      const refused = Array.isArray(error.writeErrors) ? error.writeErrors : [error.writeErrors];
+      const refused = [error.writeErrors].flat();
       const { result } = error;
       const done = result.insertedCount + result.matchedCount + result.upsertedCount;
       if (
@@ -33,11 +33,8 @@ export async function bulkWriteAll(
       ) {
         throw error;
       }
-      const sent = pending;
-      pending = refused
-        .map((writeError) => sent[writeError.index])
-        .filter((operation) => operation !== undefined && !('insertOne' in operation))
-        .filter((operation) => operation !== undefined);
+      const raced = new Set(refused.map((writeError) => writeError.index));
+      pending = pending.filter((write, index) => raced.has(index) && !('insertOne' in write));
     }
   }
 }

@@ -18,7 +18,7 @@ export type SqlValue = string | number | Buffer | null;
 
 export class HistoryFile {
   readonly #db: Database.Database;
-  readonly #statements = new Map<string, Statement<unknown[]>>();
+  readonly #statements = new Map<string, Statement>();
 
   constructor(file: string) {
     mkdirSync(dirname(file), { recursive: true });
@@ -83,7 +83,7 @@ export class HistoryFile {
     }
   }
 
-  #prepared(sql: string): Statement<unknown[]> {
+  #prepared(sql: string): Statement {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
       statement = this.#db.prepare(sql);

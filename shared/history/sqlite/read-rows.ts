@@ -3,13 +3,19 @@
  * fails in the tests instead of scanning a big table one day. Lists of values go through
  * json_each: the newest rows of each value are taken from the index, then merged.
  */
-import { encodeCursor, type OutputRange, type RowsFilter } from '../runs-query.ts';
+import { z } from 'zod';
+import {
+  encodeCursor,
+  type OutputRange,
+  type RowPosition,
+  type RowsFilter,
+} from '../runs-query.ts';
 import { rowOf } from '../row-parts.ts';
 import type { HistoryRow, OutputChunk } from '../records.ts';
 import { chunkWindow, maxWindowChunks } from '../chunk-window.ts';
 import type { HistoryFile, SqlValue } from './history-file.ts';
 import type { RowsAnswer } from './thread-protocol.ts';
-import { storedPartsOf } from './write-records.ts';
+import { parsePartsText } from './write-records.ts';
 
 /** In the order in which they are worth being walked: the fewest rows a value first. */
 const facets = [
@@ -24,15 +30,29 @@ export interface Sql {
   readonly values: readonly SqlValue[];
 }
 
+const rowSchema = z.object({ id: z.string(), tick: z.int(), parts: z.string() });
+const sizeSchema = z.object({ offset: z.int(), length: z.int() });
+/** libsql gives a blob as a Buffer in the main thread, and as an ArrayBuffer in any other. */
+const blobSchema = z.union([
+  z.instanceof(Buffer),
+  z.instanceof(ArrayBuffer).transform((bytes) => Buffer.from(bytes)),
+]);
+const chunkSchema = z.object({
+  offset: z.int(),
+  stream: z.enum(['stdout', 'stderr']),
+  at: z.int(),
+  data: blobSchema,
+});
+
 export function listRuns(file: HistoryFile, filter: RowsFilter): RowsAnswer {
   const { sql, values } = listRunsSql(filter);
-  const found = file.all(sql, values);
+  const found = z.array(rowSchema).parse(file.all(sql, values));
   const page = found.slice(0, filter.limit);
   const last = page.at(-1);
   return {
     ...rowsFrom(page),
     ...(found.length > filter.limit && last !== undefined
-      ? { nextCursor: encodeCursor({ tick: numberIn(last, 'tick'), id: textIn(last, 'id') }) }
+      ? { nextCursor: encodeCursor(last) }
       : {}),
   };
 }
@@ -43,11 +63,7 @@ export function listRunsSql(filter: RowsFilter): Sql {
   const [driver, ...others] = given;
   const backwards = filter.order === 'desc';
   const direction = backwards ? 'DESC' : 'ASC';
-  // The window's edge and the page's place are one bound: (tick, id) beyond a position.
-  const edge = backwards
-    ? { tick: filter.to, id: '' }
-    : { tick: filter.from - 1, id: '\u{10ffff}' };
-  const start = furthest(edge, filter.after, backwards);
+  const start = startOf(filter, backwards);
   const where = [
     backwards ? '(r.tick, r.id) < (?, ?)' : '(r.tick, r.id) > (?, ?)',
     backwards ? 'r.tick >= ?' : 'r.tick < ?',
@@ -78,7 +94,7 @@ export function listRunsSql(filter: RowsFilter): Sql {
 }
 
 export function getRun(file: HistoryFile, id: string): RowsAnswer {
-  return rowsFrom(file.all(getRunSql, [id]));
+  return rowsFrom(z.array(rowSchema).parse(file.all(getRunSql, [id])));
 }
 
 export const getRunSql = 'SELECT id, tick, parts FROM rows WHERE id = ?';
@@ -87,7 +103,8 @@ export function lastRuns(
   file: HistoryFile,
   ask: { readonly jobs: readonly string[]; readonly limit: number },
 ): RowsAnswer {
-  return rowsFrom(file.all(lastRunsSql, [JSON.stringify(ask.jobs), ask.limit]));
+  const found = file.all(lastRunsSql, [JSON.stringify(ask.jobs), ask.limit]);
+  return rowsFrom(z.array(rowSchema).parse(found));
 }
 
 export const lastRunsSql = `
@@ -99,87 +116,44 @@ export const lastRunsSql = `
 
 export function readOutput(file: HistoryFile, range: OutputRange): OutputChunk[] {
   const { runId, fromOffset, maxBytes } = range;
-  const found = file.all(chunkSizesSql, [runId, runId, fromOffset, fromOffset, maxWindowChunks]);
-  const sizes = found.map((size) => ({
-    offset: numberIn(size, 'first_byte'),
-    length: numberIn(size, 'length'),
-  }));
+  const sizes = z
+    .array(sizeSchema)
+    .parse(file.all(chunkSizesSql, [runId, runId, fromOffset, fromOffset, maxWindowChunks]));
   const window = chunkWindow(sizes, fromOffset, maxBytes);
   if (window === undefined) return [];
-  return file.all(chunksSql, [runId, window.first, window.last]).map(chunkOf);
+  return z.array(chunkSchema).parse(file.all(chunksSql, [runId, window.first, window.last]));
 }
 
 export const chunkSizesSql = `
-  SELECT first_byte, length(data) AS length FROM output
+  SELECT first_byte AS offset, length(data) AS length FROM output
   WHERE run_id = ? AND first_byte >= coalesce(
     (SELECT max(first_byte) FROM output WHERE run_id = ? AND first_byte <= ?), ?)
   ORDER BY first_byte LIMIT ?`;
 
 export const chunksSql = `
-  SELECT first_byte, stream, at, data FROM output
+  SELECT first_byte AS offset, stream, at, data FROM output
   WHERE run_id = ? AND first_byte BETWEEN ? AND ? ORDER BY first_byte`;
 
-function chunkOf(row: unknown): OutputChunk {
-  const stream = textIn(row, 'stream');
-  const data = valueIn(row, 'data');
-  if (stream !== 'stdout' && stream !== 'stderr') throw new TypeError(`stream is ${stream}`);
-  return {
-    offset: numberIn(row, 'first_byte'),
-    stream,
-    at: numberIn(row, 'at'),
-    data: bytes(data),
-  };
-}
-
-/** libsql gives a blob as a Buffer in the main thread, and as an ArrayBuffer in any other. */
-function bytes(blob: unknown): Buffer {
-  if (blob instanceof Uint8Array) {
-    return Buffer.from(blob.buffer, blob.byteOffset, blob.byteLength);
-  }
-  if (blob instanceof ArrayBuffer) return Buffer.from(blob);
-  throw new TypeError('output data is not a blob');
-}
-
-function rowsFrom(found: readonly unknown[]): { rows: HistoryRow[]; unreadable: string[] } {
+function rowsFrom(found: readonly z.output<typeof rowSchema>[]): {
+  rows: HistoryRow[];
+  unreadable: string[];
+} {
   const rows: HistoryRow[] = [];
   const unreadable: string[] = [];
   for (const row of found) {
     try {
-      rows.push(rowOf(storedPartsOf(row)));
+      rows.push(rowOf(parsePartsText(row.parts)));
     } catch {
       // One damaged row must not hide all the others.
-      unreadable.push(textIn(row, 'id'));
+      unreadable.push(row.id);
     }
   }
   return { rows, unreadable };
 }
 
-function furthest<P extends { readonly tick: number; readonly id: string }>(
-  edge: P,
-  after: P | undefined,
-  backwards: boolean,
-): P {
-  if (after === undefined) return edge;
-  const edgeIsBeyond =
-    edge.tick === after.tick
-      ? edge.id > after.id === !backwards
-      : edge.tick > after.tick === !backwards;
-  return edgeIsBeyond ? edge : after;
-}
-
-function valueIn(row: unknown, column: string): unknown {
-  if (typeof row !== 'object' || row === null) throw new TypeError('a row is not an object');
-  return (row as Record<string, unknown>)[column];
-}
-
-function numberIn(row: unknown, column: string): number {
-  const value = valueIn(row, column);
-  if (typeof value !== 'number') throw new TypeError(`${column} is not a number`);
-  return value;
-}
-
-function textIn(row: unknown, column: string): string {
-  const value = valueIn(row, column);
-  if (typeof value !== 'string') throw new TypeError(`${column} is not a text`);
-  return value;
+/** The window's edge or the page's place, whichever is further; no id is below ''. */
+function startOf(filter: RowsFilter, backwards: boolean): RowPosition {
+  const { after, from, to } = filter;
+  if (backwards) return after !== undefined && after.tick < to ? after : { tick: to, id: '' };
+  return after !== undefined && after.tick >= from ? after : { tick: from, id: '' };
 }

@@ -22,45 +22,44 @@ let file: HistoryFile | undefined;
 
 port?.on('message', (request: ThreadRequest) => {
   const { serial } = request;
-  let reply: ThreadReply;
   try {
-    reply = { serial, answer: answerOf(request) };
+    const { answer, transfer } = answerOf(request);
+    post({ serial, answer }, transfer);
   } catch (error) {
     if (!isBusy(error)) forgetFile();
-    reply = { serial, error: errorOf(error) };
+    post({ serial, error: errorOf(error) });
   }
-  port.postMessage(reply, transferOf(request, reply));
 });
 
-function answerOf(request: ThreadRequest): unknown {
+function post(reply: ThreadReply, transfer: readonly ArrayBuffer[] = []): void {
+  port?.postMessage(reply, transfer);
+}
+
+function answerOf(request: ThreadRequest): { answer: unknown; transfer?: readonly ArrayBuffer[] } {
   if (request.call === 'close') {
     file?.close();
     file = undefined;
-    return null;
+    return { answer: null };
   }
   file ??= new HistoryFile(path);
   switch (request.call) {
     case 'ping':
       file.all('SELECT count(*) FROM sqlite_master', []);
-      return null;
+      return { answer: null };
     case 'ingest':
       writeRecords(file, unpackRecords(request.ask));
-      return null;
+      return { answer: null };
     case 'listRuns':
-      return listRuns(file, request.ask);
+      return { answer: listRuns(file, request.ask) };
     case 'getRun':
-      return getRun(file, request.ask);
+      return { answer: getRun(file, request.ask) };
     case 'lastRuns':
-      return lastRuns(file, request.ask);
-    case 'readOutput':
-      return packChunks(readOutput(file, request.ask));
+      return { answer: lastRuns(file, request.ask) };
+    case 'readOutput': {
+      const answer = packChunks(readOutput(file, request.ask));
+      return { answer, transfer: [answer.bytes] };
+    }
   }
-}
-
-function transferOf(request: ThreadRequest, reply: ThreadReply): ArrayBuffer[] {
-  if (request.call !== 'readOutput' || !('answer' in reply)) return [];
-  const { bytes } = reply.answer as ReturnType<typeof packChunks>;
-  return [bytes];
 }
 
 function forgetFile(): void {

@@ -8,7 +8,7 @@ import { Worker } from 'node:worker_threads';
 import type { Clock } from '../../clock.ts';
 import { CronmeshError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
-import type { CallName, SqliteCalls, ThreadReply, ThreadRequest } from './thread-protocol.ts';
+import type { CallName, SqliteCalls, ThreadReply } from './thread-protocol.ts';
 
 const answerTimeoutMs = 30_000;
 const closeTimeoutMs = 10_000;
@@ -76,10 +76,14 @@ export class ThreadLink {
         this.#waiting.delete(serial);
         reject(unavailable(`history file ${this.#file} did not answer in ${timeoutMs} ms`));
       });
-      // The thread is this program's own: an answer has the shape its call is declared with.
-      this.#waiting.set(serial, { resolve: resolve as Waiting['resolve'], reject, cancelTimeout });
+      this.#waiting.set(serial, {
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- answered by our own thread
+        resolve: (answer) => resolve(answer as SqliteCalls[Name]['answer']),
+        reject,
+        cancelTimeout,
+      });
       try {
-        thread.postMessage({ serial, call, ask } as ThreadRequest, transfer);
+        thread.postMessage({ serial, call, ask }, transfer);
       } catch (error) {
         this.#take(serial)?.reject(error);
       }
@@ -101,7 +105,7 @@ export class ThreadLink {
     thread.on('exit', (exitCode) => {
       if (this.#thread === thread) this.#thread = undefined;
       if (!this.#stopping) this.#logger.error({ err: cause, exitCode }, 'history thread ended');
-      for (const serial of [...this.#waiting.keys()]) {
+      for (const serial of this.#waiting.keys()) {
         this.#take(serial)?.reject(unavailable('the history thread ended', cause));
       }
     });

@@ -2,6 +2,7 @@
  * Records into the history file: one short transaction, output before rows, so that whoever sees a
  * run ended finds all of its output that came with it.
  */
+import { z } from 'zod';
 import type { HistoryRecord } from '../records.ts';
 import {
   foldRows,
@@ -11,6 +12,8 @@ import {
   type RowParts,
 } from '../row-parts.ts';
 import type { HistoryFile } from './history-file.ts';
+
+const storedSchema = z.object({ parts: z.string() });
 
 const insertChunk = `
   INSERT INTO output (run_id, first_byte, stream, at, data) VALUES (?, ?, ?, ?, ?)
@@ -35,14 +38,14 @@ export function writeRecords(file: HistoryFile, records: readonly HistoryRecord[
 }
 
 function writeRow(file: HistoryFile, id: string, parts: RowParts): void {
-  const [stored] = file.all(selectParts, [id]);
-  const merged = stored === undefined ? parts : mergeParts(storedPartsOf(stored), parts);
+  const [stored] = z.array(storedSchema).parse(file.all(selectParts, [id]));
+  // Throws when the row was damaged: overwriting it could lose what it held.
+  const merged = stored === undefined ? parts : mergeParts(parsePartsText(stored.parts), parts);
   const { job, group, worker, tick, state } = indexFieldsOf(merged);
   file.run(upsertRow, [id, job, group, worker, tick, state, JSON.stringify(merged)]);
 }
 
-/** Throws when the row was damaged: overwriting it could lose what it held. */
-export function storedPartsOf(row: unknown): RowParts {
-  const text = typeof row === 'object' && row !== null && 'parts' in row ? row.parts : undefined;
-  return rowPartsSchema.parse(JSON.parse(String(text)));
+/** The `parts` column. */
+export function parsePartsText(text: string): RowParts {
+  return rowPartsSchema.parse(JSON.parse(text));
 }

@@ -1,0 +1,56 @@
+/**
+ * Writers of history in processes of their own. Run as a program, this file is one such writer:
+ * `URL NAME RUNS` ingests the runs `NAME-0`... in small batches, each batch twice, and ends.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { pino } from 'pino';
+import { systemClock } from '../../shared/clock.ts';
+import { openHistory } from '../../shared/history/open-history.ts';
+import { baseTick, ended, output, runFacts, started } from './history-samples.ts';
+
+const batchRuns = 10;
+
+/** Runs one writer process for each name, all at once; throws when one of them failed. */
+export async function runWriters(
+  url: string,
+  names: readonly string[],
+  runs: number,
+): Promise<void> {
+  await Promise.all(
+    names.map(async (name) => {
+      const args = [fileURLToPath(import.meta.url), url, name, String(runs)];
+      const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+      let errors = '';
+      child.stderr.on('data', (data: Buffer) => {
+        errors += data.toString();
+      });
+      const [exitCode] = await once(child, 'exit');
+      if (exitCode !== 0)
+        throw new Error(`writer ${name} ended with ${String(exitCode)}: ${errors}`);
+    }),
+  );
+}
+
+async function write(url: string, name: string, runs: number): Promise<void> {
+  const store = openHistory(url, { logger: pino({ level: 'silent' }), clock: systemClock });
+  for (let first = 0; first < runs; first += batchRuns) {
+    const facts = Array.from({ length: Math.min(batchRuns, runs - first) }, (_, n) =>
+      runFacts(`${name}-${first + n}`, { job: name, tick: baseTick + first + n }),
+    );
+    const batch = facts.flatMap((run) => [
+      started(run),
+      output(run.runId, 0, `output of ${run.runId}\n`),
+      ended(run),
+    ]);
+    await store.ingest(batch);
+    await store.ingest(batch);
+  }
+  await store.stop();
+}
+
+const [program, url, name, runs] = process.argv.slice(1);
+if (program === fileURLToPath(import.meta.url) && url !== undefined && name !== undefined) {
+  await write(url, name, Number(runs));
+}
