@@ -3,15 +3,11 @@
  * have equal ticks, and reading a canonical text gives the same text again; so wildcards keep their
  * `*` in the fields where Vixie's rules look at it.
  */
-import { fieldRules } from './cron-fields.ts';
+import { fieldNames, fieldRules } from './cron-fields.ts';
 import type { CronValues, DaySpecial, FieldName, FieldValues } from './cron-fields.ts';
 
-const order: readonly FieldName[] = [
-  ...(['second', 'minute', 'hour', 'day-of-month', 'month', 'day-of-week', 'year'] as const),
-];
-
 export function canonicalFields(fields: CronValues): string {
-  return order.map((name) => canonicalField(name, fields[name])).join(' ');
+  return fieldNames.map((name) => canonicalField(name, fields[name])).join(' ');
 }
 
 function canonicalField(name: FieldName, field: FieldValues): string {

@@ -5,6 +5,23 @@
 export type FieldName =
   'second' | 'minute' | 'hour' | 'day-of-month' | 'month' | 'day-of-week' | 'year';
 
+/** In the order of a seven-field expression. */
+export const fieldNames: readonly FieldName[] = [
+  ...(['second', 'minute', 'hour', 'day-of-month', 'month', 'day-of-week', 'year'] as const),
+];
+
+export function mapFields<T>(make: (name: FieldName) => T): Record<FieldName, T> {
+  return {
+    second: make('second'),
+    minute: make('minute'),
+    hour: make('hour'),
+    'day-of-month': make('day-of-month'),
+    month: make('month'),
+    'day-of-week': make('day-of-week'),
+    year: make('year'),
+  };
+}
+
 export interface FieldRule {
   readonly name: FieldName;
   readonly min: number;

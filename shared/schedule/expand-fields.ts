@@ -2,9 +2,15 @@
  * From the items of seven fields to their values: cron-parser expands the six standard fields, this
  * file adds the years, the specials and which fields count as wildcards.
  */
-import { fieldRules, firstYear, isFull, lastYear } from './cron-fields.ts';
-import type { CronItems, CronValues, DaySpecial, FieldItem } from './cron-fields.ts';
-import type { FieldName, FieldValues, PlainItem } from './cron-fields.ts';
+import { fieldRules, firstYear, isFull, lastYear, mapFields } from './cron-fields.ts';
+import type {
+  CronItems,
+  CronValues,
+  DaySpecial,
+  FieldItem,
+  FieldName,
+  PlainItem,
+} from './cron-fields.ts';
 import { expandStandardFields } from './standard-fields.ts';
 
 const allYears: ReadonlySet<number> = new Set(
@@ -12,29 +18,13 @@ const allYears: ReadonlySet<number> = new Set(
 );
 
 export function expandFields(items: CronItems): CronValues {
-  const plain = (name: FieldName): readonly PlainItem[] => items[name].filter(isPlain);
-  const standard = expandStandardFields({
-    second: plain('second'),
-    minute: plain('minute'),
-    hour: plain('hour'),
-    'day-of-month': plain('day-of-month'),
-    month: plain('month'),
-    'day-of-week': plain('day-of-week'),
-  });
-  const field = (name: FieldName, values: ReadonlySet<number>): FieldValues => ({
-    values,
-    specials: isFull(name, values) ? [] : specialsBeside(items[name], values),
-    wildSteps: wildSteps(name, plain(name), values),
-  });
-  return {
-    second: field('second', standard.second),
-    minute: field('minute', standard.minute),
-    hour: field('hour', standard.hour),
-    'day-of-month': field('day-of-month', standard['day-of-month']),
-    month: field('month', standard.month),
-    'day-of-week': field('day-of-week', standard['day-of-week']),
-    year: field('year', yearValues(plain('year'))),
-  };
+  const plain = mapFields((name) => items[name].filter(isPlain));
+  const values = { ...expandStandardFields(plain), year: yearValues(plain.year) };
+  return mapFields((name) => ({
+    values: values[name],
+    specials: isFull(name, values[name]) ? [] : specialsBeside(items[name], values[name]),
+    wildSteps: wildSteps(name, plain[name], values[name]),
+  }));
 }
 
 function isPlain(item: FieldItem): item is PlainItem {

@@ -6,11 +6,8 @@ import type { FieldProblem } from '../errors.ts';
 import { lowestFrom, maskOf } from './bit-mask.ts';
 import { firstYear, lastYear } from './cron-fields.ts';
 import type { CronSpec } from './cron-spec.ts';
+import { monthWords } from './describe-days.ts';
 
-const monthWords: readonly string[] = [
-  ...['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September'],
-  ...['October', 'November', 'December'],
-];
 const longMonths = maskOf([1, 3, 5, 7, 8, 10, 12], 1);
 
 export function neverProblem(spec: CronSpec, cronExpr: string): FieldProblem {

@@ -12,6 +12,7 @@ import { EverySchedule } from './every-schedule.ts';
 import { firstMatchFrom } from './local-calendar.ts';
 import { neverProblem } from './never-problem.ts';
 import { readExpression } from './read-expression.ts';
+import type { ExpressionReading } from './read-expression.ts';
 import { readZone } from './read-zone.ts';
 import type { Schedule } from './schedule.ts';
 import { zoneOf } from './zone.ts';
@@ -35,16 +36,7 @@ export function parseSchedule(
   const key = `${timezone}\n${cronExpr}`;
   let schedule = remembered.get(key);
   if (schedule === undefined) {
-    const problems: FieldProblem[] = [];
-    if (cronExpr.length > maxExpressionLength) {
-      problems.push({
-        field: '/cronExpr',
-        message: 'The expression is too long',
-        expected: `at most ${maxExpressionLength} characters`,
-        got: `${cronExpr.length} characters`,
-      });
-    }
-    schedule = readSchedule(cronExpr, timezone, problems);
+    schedule = readSchedule(cronExpr, timezone, maxExpressionLength);
     remember(key, schedule);
   }
   const { afterMs } = options;
@@ -52,28 +44,11 @@ export function parseSchedule(
     throw invalid([
       {
         field: '/cronExpr',
-        message: 'The schedule has no fire any more: all of its dates are in the past',
+        message: 'The schedule never fires again',
         expected: `a schedule with a fire after ${new Date(afterMs).toISOString()}`,
         got: renderGot(cronExpr),
       },
     ]);
-  }
-  return schedule;
-}
-
-/**
- * The schedule that a canonical text (`Schedule.canonical`) stands for; its own canonical text is
- * the same again. Throws `schedule-invalid`.
- */
-export function parseCanonicalSchedule(canonical: string): Schedule {
-  const key = `\n${canonical}`;
-  let schedule = remembered.get(key);
-  if (schedule === undefined) {
-    const split = canonical.lastIndexOf(' ');
-    schedule = canonical.startsWith('@every ')
-      ? readSchedule(canonical, 'UTC', [])
-      : readSchedule(canonical.slice(0, Math.max(0, split)), canonical.slice(split + 1), []);
-    remember(key, schedule);
   }
   return schedule;
 }
@@ -86,12 +61,11 @@ function remember(key: string, schedule: Schedule): void {
   remembered.set(key, schedule);
 }
 
-/** Throws all of `problems` together with its own. */
-function readSchedule(cronExpr: string, timezone: string, problems: FieldProblem[]): Schedule {
+/** As `parseSchedule`, but without a limit unless one is given: a canonical text may be long. */
+export function readSchedule(cronExpr: string, timezone: string, maxLength = Infinity): Schedule {
   const zone = readZone(timezone);
-  if (!zone.ok) problems.push(zone.problem);
-  if (problems.some(({ field }) => field === '/cronExpr')) throw invalid(problems);
-  const expression = readExpression(cronExpr);
+  const problems = zone.ok ? [] : [zone.problem];
+  const expression = cronExpr.length > maxLength ? tooLong(cronExpr) : readExpression(cronExpr);
   if (expression.kind === 'faulty') throw invalid([...expression.problems, ...problems]);
   if (expression.kind === 'every') {
     if (!zone.ok) throw invalid(problems);
@@ -115,6 +89,16 @@ function readSchedule(cronExpr: string, timezone: string, problems: FieldProblem
   }
   remember(`\n${schedule.canonical}`, schedule);
   return schedule;
+}
+
+function tooLong(cronExpr: string): ExpressionReading {
+  const problem = {
+    field: '/cronExpr',
+    message: 'The expression is too long',
+    expected: `at most ${maxExpressionLength} characters`,
+    got: `${cronExpr.length} characters`,
+  };
+  return { kind: 'faulty', problems: [problem] };
 }
 
 /** Looked at only where years are named: without them it would take the whole history of the zone. */

@@ -5,8 +5,8 @@
  */
 import { renderGot } from '../errors.ts';
 import type { FieldProblem } from '../errors.ts';
-import { fieldRules } from './cron-fields.ts';
-import type { CronItems, FieldItem, FieldName } from './cron-fields.ts';
+import { fieldNames, fieldRules, mapFields } from './cron-fields.ts';
+import type { CronItems, FieldItem } from './cron-fields.ts';
 import { periodExpected, readPeriod } from './every-period.ts';
 import { nearestText } from './near-text.ts';
 import { readField } from './read-field.ts';
@@ -31,10 +31,6 @@ const macrosExpected =
 
 const fieldsExpected =
   '5 fields (minute hour day-of-month month day-of-week), 6 (second first), 7 (year last), or a macro such as @daily';
-
-const fieldOrder: readonly FieldName[] = [
-  ...(['second', 'minute', 'hour', 'day-of-month', 'month', 'day-of-week', 'year'] as const),
-];
 
 function problem(message: string, expected: string, got: string): FieldProblem {
   return { field: '/cronExpr', message, expected, got };
@@ -101,22 +97,18 @@ function readFields(text: string): ExpressionReading {
   const written = [...(words.length === 5 ? ['0'] : []), ...words];
   if (written.length === 6) written.push('*');
   const problems: FieldProblem[] = [];
-  const items: Partial<Record<FieldName, readonly FieldItem[]>> = {};
-  fieldOrder.forEach((name, index) => {
-    const word = written[index] ?? '*';
+  const items = mapFields((name): readonly FieldItem[] => {
+    const word = written[fieldNames.indexOf(name)] ?? '*';
     const read = readField(fieldRules[name], word.toUpperCase());
-    if (!('kind' in read)) {
-      items[name] = read;
-      return;
-    }
+    if (!('kind' in read)) return read;
     const isPart = read.got !== '' && read.got !== word.toUpperCase();
     const got = isPart ? `${read.got} in ${word}` : word;
     const hint = name === 'day-of-week' ? yearHint(words) : '';
     const message = `The ${name} field is wrong: ${read.message}${hint}`;
     problems.push(problem(message, fieldRules[name].expected, renderGot(got)));
+    return [];
   });
-  if (problems.length > 0) return { kind: 'faulty', problems };
-  return { kind: 'cron', items: items as CronItems };
+  return problems.length > 0 ? { kind: 'faulty', problems } : { kind: 'cron', items };
 }
 
 function countHint(words: readonly string[]): string {

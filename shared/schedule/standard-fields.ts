@@ -7,45 +7,52 @@
 import { CronExpressionParser } from 'cron-parser';
 import type { FieldName, PlainItem } from './cron-fields.ts';
 
-export type StandardField = Exclude<FieldName, 'year'>;
-export type StandardItems = Readonly<Record<StandardField, readonly PlainItem[]>>;
-export type StandardValues = Readonly<Record<StandardField, ReadonlySet<number>>>;
+type StandardField = Exclude<FieldName, 'year'>;
+type StandardItems = Readonly<Record<StandardField, readonly PlainItem[]>>;
+type StandardValues = Readonly<Record<StandardField, ReadonlySet<number>>>;
 
 /** Without it cron-parser would read the clock. */
 const options = { currentDate: new Date(0), tz: 'UTC' };
 
 /** The values of each field's items; Sunday is 0. */
 export function expandStandardFields(items: StandardItems): StandardValues {
-  const values = {
-    second: new Set<number>(),
-    minute: new Set<number>(),
-    hour: new Set<number>(),
-    'day-of-month': new Set<number>(),
-    month: new Set<number>(),
-    'day-of-week': new Set<number>(),
-  };
-  const texts = Object.entries(items).map(([name, list]) => ({
-    name: name as StandardField,
-    parts: list.map((item) => itemText(item)),
-  }));
-  const rounds = hasOverlap(items) ? Math.max(...texts.map(({ parts }) => parts.length)) : 1;
+  const values = mapStandard(() => new Set<number>());
+  const texts = mapStandard((name) => items[name].map((item) => itemText(item)));
+  const isTogether = !hasOverlap(items);
+  const rounds = isTogether ? 1 : Math.max(...standardNames.map((name) => texts[name].length));
   for (let round = 0; round < rounds; round++) {
-    const wanted = Object.fromEntries(
-      texts.map(({ name, parts }) => [name, rounds === 1 ? parts.join(',') : (parts[round] ?? '')]),
-    ) as Record<StandardField, string>;
-    for (const [name, list] of Object.entries(expand(wanted))) {
-      for (const value of list) values[name as StandardField].add(value);
+    const expanded = expand(
+      mapStandard((name) => (isTogether ? texts[name].join(',') : (texts[name][round] ?? ''))),
+    );
+    for (const name of standardNames) {
+      for (const value of expanded[name]) values[name].add(value);
     }
   }
   return values;
 }
 
+const standardNames: readonly StandardField[] = [
+  ...(['second', 'minute', 'hour', 'day-of-month', 'month', 'day-of-week'] as const),
+];
+
+function mapStandard<T>(make: (name: StandardField) => T): Record<StandardField, T> {
+  return {
+    second: make('second'),
+    minute: make('minute'),
+    hour: make('hour'),
+    'day-of-month': make('day-of-month'),
+    month: make('month'),
+    'day-of-week': make('day-of-week'),
+  };
+}
+
 /** cron-parser refuses a list that says a value twice, as `1-5,3`; then it is asked item by item. */
 function hasOverlap(items: StandardItems): boolean {
-  return Object.values(items).some((list) => {
+  return standardNames.some((name) => {
+    const list = items[name];
     if (list.length < 2) return false;
     const spans = list.map(({ start, end }) => [start, end] as const).sort((a, b) => a[0] - b[0]);
-    const isWeek = list === items['day-of-week'] && (spans.at(-1)?.[1] ?? 0) === 7;
+    const isWeek = name === 'day-of-week' && (spans.at(-1)?.[1] ?? 0) === 7;
     return isWeek || spans.some(([start], index) => start <= (spans[index - 1]?.[1] ?? -1));
   });
 }

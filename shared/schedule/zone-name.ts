@@ -71,7 +71,7 @@ const oddWords = new Map(
 export function spellZoneName(text: string): string {
   const lower = text.toLowerCase();
   if (!lower.includes('/')) return plainByLowerCase.get(lower) ?? text;
-  return lower.replace(
+  return lower.replaceAll(
     /[^/_+-]+/g,
     (word) => oddWords.get(word) ?? word.charAt(0).toUpperCase() + word.slice(1),
   );

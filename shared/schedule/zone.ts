@@ -162,8 +162,7 @@ export function isKnownZone(name: string): boolean {
   if (spelt.startsWith('Systemv/')) return false;
   if (!spelt.includes('/') && !plainZoneNames.includes(spelt)) return false;
   try {
-    new Intl.DateTimeFormat('en-US', { timeZone: spelt });
-    return true;
+    return new Intl.DateTimeFormat('en-US', { timeZone: spelt }).resolvedOptions().timeZone !== '';
   } catch {
     return false;
   }
