@@ -1,0 +1,54 @@
+/** Words of the things one can do to a job or a run, wherever the button stands. */
+import type { Messages } from '../i18n/language.ts';
+
+const en = {
+  willRun: (name: string) => `${name} will run now`,
+  paused: (name: string) => `${name} is paused`,
+  pausedDetail: 'Its schedule rests; run now still works.',
+  resumed: (name: string) => `${name} is resumed`,
+  deleted: (name: string) => `${name} is deleted`,
+  killAsked: (name: string) => `Asked ${name} to stop`,
+  deleteTitle: (name: string) => `Delete ${name}?`,
+  deleteText: 'Its definition goes and it fires no more. Runs under way finish; its history stays.',
+  deleteConfirm: 'Delete job',
+  killTitle: (name: string) => `Kill what ${name} is running?`,
+  killText: 'Its whole process group gets TERM, and KILL when the grace of the job is over.',
+  killConfirm: 'Kill',
+  keepRunning: 'Keep running',
+  changedMeanwhile: (name: string) => `${name} was changed meanwhile`,
+  changedDetail: 'Nothing was done. The list now shows its newest definition.',
+  failedTo: {
+    run: 'Could not run',
+    pause: 'Could not pause',
+    resume: 'Could not resume',
+    delete: 'Could not delete',
+    kill: 'Could not kill',
+  },
+};
+
+const zh: typeof en = {
+  willRun: (name) => `${name} 即将运行`,
+  paused: (name) => `${name} 已暂停`,
+  pausedDetail: '不再按计划触发；仍可立即运行。',
+  resumed: (name) => `${name} 已恢复`,
+  deleted: (name) => `${name} 已删除`,
+  killAsked: (name) => `已要求 ${name} 停止`,
+  deleteTitle: (name) => `删除 ${name}？`,
+  deleteText: '其定义将被删除并不再触发。正在进行的运行会继续完成，历史记录保留。',
+  deleteConfirm: '删除任务',
+  killTitle: (name) => `终止 ${name} 正在进行的运行？`,
+  killText: '整个进程组会收到 TERM，宽限期结束后收到 KILL。',
+  killConfirm: '终止',
+  keepRunning: '继续运行',
+  changedMeanwhile: (name) => `${name} 已被他人修改`,
+  changedDetail: '未执行任何操作。列表已显示最新定义。',
+  failedTo: {
+    run: '无法运行',
+    pause: '无法暂停',
+    resume: '无法恢复',
+    delete: '无法删除',
+    kill: '无法终止',
+  },
+};
+
+export const actionMessages: Messages<typeof en> = { en, zh };

@@ -1,0 +1,126 @@
+/**
+ * What can be done to a job from any room: asks first where it must, reports the result, and has
+ * the rooms fetch again. Every action answers whether it was done, and never throws.
+ */
+import { useQueryClient } from '@tanstack/react-query';
+import { useMemo } from 'react';
+import { isApiError } from '../api/api-error.ts';
+import { deleteJob, killJob, killRun, pauseJob, resumeJob, runJobNow } from '../api/commands.ts';
+import { commonMessages } from '../i18n/common-messages.ts';
+import { useMessages } from '../i18n/language.ts';
+import { askToConfirm } from '../ui/confirm-store.ts';
+import { useDescribeError } from '../ui/describe-error.ts';
+import { showToast } from '../ui/toast-store.ts';
+import { actionMessages } from './messages.ts';
+
+export interface JobRef {
+  readonly name: string;
+  readonly revision: number;
+}
+
+export interface JobActions {
+  run(name: string): Promise<boolean>;
+  pause(job: JobRef): Promise<boolean>;
+  resume(job: JobRef): Promise<boolean>;
+  /** Asks first. */
+  remove(job: JobRef): Promise<boolean>;
+  /** Asks first; kills every open run of the job. */
+  killAll(name: string): Promise<boolean>;
+  /** Asks first. */
+  killOne(runId: string, job: string): Promise<boolean>;
+}
+
+type Verb = 'run' | 'pause' | 'resume' | 'delete' | 'kill';
+
+export function useJobActions(): JobActions {
+  const queryClient = useQueryClient();
+  const text = useMessages(actionMessages);
+  const common = useMessages(commonMessages);
+  const describe = useDescribeError();
+
+  return useMemo(() => {
+    async function attempt(verb: Verb, name: string, act: () => Promise<void>): Promise<boolean> {
+      try {
+        await act();
+        return true;
+      } catch (error) {
+        if (isApiError(error, 412)) {
+          showToast({
+            tone: 'bad',
+            text: text.changedMeanwhile(name),
+            detail: text.changedDetail,
+          });
+        } else {
+          const { text: why, detail } = describe(error);
+          showToast({
+            tone: 'bad',
+            text: `${text.failedTo[verb]} ${name}: ${why}`,
+            ...(detail === undefined ? {} : { detail }),
+          });
+        }
+        return false;
+      } finally {
+        void queryClient.invalidateQueries();
+      }
+    }
+
+    function resume(job: JobRef): Promise<boolean> {
+      return attempt('resume', job.name, async () => {
+        await resumeJob(job.name, job.revision);
+        showToast({ tone: 'good', text: text.resumed(job.name) });
+      });
+    }
+
+    return {
+      run: (name) =>
+        attempt('run', name, async () => {
+          await runJobNow(name);
+          showToast({ tone: 'good', text: text.willRun(name) });
+        }),
+      pause: (job) =>
+        attempt('pause', job.name, async () => {
+          const { revision } = await pauseJob(job.name, job.revision);
+          showToast({
+            tone: 'good',
+            text: text.paused(job.name),
+            detail: text.pausedDetail,
+            action: {
+              label: common.undo,
+              run: () => void resume({ name: job.name, revision }),
+            },
+          });
+        }),
+      resume,
+      async remove(job) {
+        const confirmed = await askToConfirm({
+          title: text.deleteTitle(job.name),
+          text: text.deleteText,
+          confirm: text.deleteConfirm,
+          tone: 'danger',
+        });
+        if (!confirmed) return false;
+        return attempt('delete', job.name, async () => {
+          await deleteJob(job.name, job.revision);
+          showToast({ tone: 'good', text: text.deleted(job.name) });
+        });
+      },
+      killAll: (name) => confirmKill(name, () => killJob(name)),
+      killOne: (runId, job) => confirmKill(job, () => killRun(runId)),
+    };
+
+    async function confirmKill(name: string, order: () => Promise<unknown>): Promise<boolean> {
+      const confirmed = await askToConfirm({
+        title: text.killTitle(name),
+        text: text.killText,
+        confirm: text.killConfirm,
+        cancel: text.keepRunning,
+        tone: 'danger',
+      });
+      if (!confirmed) return false;
+      return attempt('kill', name, async () => {
+        await order();
+        showToast({ tone: 'good', text: text.killAsked(name) });
+      });
+    }
+  }, [queryClient, text, common, describe]);
+}

@@ -1,0 +1,64 @@
+/** Every write of the console. A revision is the ETag the person was looking at. */
+import type { JobInput } from '../../../shared/job/definition.ts';
+import { randomId } from '../random-id.ts';
+import { request } from './client.ts';
+import type { DryRun, SavedJob } from './shapes.ts';
+
+const jobPath = (name: string): string => `/jobs/${encodeURIComponent(name)}`;
+const ifMatch = (revision: number): Record<string, string> => ({ 'if-match': `"${revision}"` });
+
+export interface Triggered {
+  readonly triggerId: string;
+  readonly expiresAt: number;
+}
+
+/** Asks for one run now; the key makes a re-sent request harmless. */
+export function runJobNow(name: string): Promise<Triggered> {
+  const headers = { 'idempotency-key': randomId() };
+  return request(`${jobPath(name)}/run`, { method: 'POST', body: {}, headers });
+}
+
+export function pauseJob(name: string, revision: number): Promise<SavedJob> {
+  return request(`${jobPath(name)}/pause`, { method: 'POST', headers: ifMatch(revision) });
+}
+
+export function resumeJob(name: string, revision: number): Promise<SavedJob> {
+  return request(`${jobPath(name)}/resume`, { method: 'POST', headers: ifMatch(revision) });
+}
+
+export function deleteJob(name: string, revision: number): Promise<void> {
+  return request(jobPath(name), { method: 'DELETE', headers: ifMatch(revision) });
+}
+
+/** Kills every open run of the job. */
+export function killJob(name: string): Promise<unknown> {
+  return request(`${jobPath(name)}/kill`, { method: 'POST', body: {} });
+}
+
+export function killRun(runId: string): Promise<unknown> {
+  return request(`/runs/${encodeURIComponent(runId)}/kill`, { method: 'POST', body: {} });
+}
+
+/** Without a revision the job must not exist yet; else it must still be that revision. */
+export function saveJob(
+  name: string,
+  job: JobInput,
+  revision: number | undefined,
+): Promise<SavedJob> {
+  return request(jobPath(name), { method: 'PUT', body: job, headers: condition(revision) });
+}
+
+/** As `saveJob`, but nothing is written: what would change, or what is wrong. */
+export function tryJob(
+  name: string,
+  job: JobInput,
+  revision: number | undefined,
+  signal: AbortSignal,
+): Promise<DryRun> {
+  const headers = condition(revision);
+  return request(`${jobPath(name)}?dryRun=true`, { method: 'PUT', body: job, headers, signal });
+}
+
+function condition(revision: number | undefined): Record<string, string> {
+  return revision === undefined ? { 'if-none-match': '*' } : ifMatch(revision);
+}

@@ -1,0 +1,148 @@
+/** Every read of the console: its key, its path, how long it stays fresh. */
+import {
+  infiniteQueryOptions,
+  keepPreviousData,
+  queryOptions,
+  QueryClient,
+} from '@tanstack/react-query';
+import type { Topic } from '../live/connection.ts';
+import { isApiError } from './api-error.ts';
+import { queryString, request } from './client.ts';
+import type {
+  JobDetail,
+  JobList,
+  Overview,
+  RunDetail,
+  RunList,
+  SchedulePreview,
+  WorkerList,
+} from './shapes.ts';
+
+/** What a hint on a topic makes stale, by the first part of the key. */
+export const keysOfTopic: Readonly<Record<Topic, readonly string[]>> = {
+  jobs: ['jobs', 'job', 'overview'],
+  runs: ['runs', 'run', 'jobs', 'job', 'overview'],
+  workers: ['workers', 'overview'],
+};
+
+/** Hints do the work; this only covers a hint that was lost. */
+const fallbackRefetchMs = 20_000;
+
+export function createQueryClient(): QueryClient {
+  return new QueryClient({
+    defaultOptions: {
+      queries: {
+        networkMode: 'always',
+        staleTime: 2000,
+        gcTime: 5 * 60_000,
+        refetchInterval: fallbackRefetchMs,
+        retry: (failures, error) => failures < 2 && !(isApiError(error) && !error.transient),
+        retryDelay: (failures) => 500 * 2 ** failures,
+      },
+      mutations: { networkMode: 'always', retry: false },
+    },
+  });
+}
+
+export type JobStatus = 'ok' | 'paused' | 'quarantined' | 'running' | 'failing';
+export type JobSort = 'name' | '-name' | 'nextTick' | '-nextTick' | 'lastEnded' | '-lastEnded';
+
+export interface JobFilter {
+  readonly q?: string;
+  readonly sort: JobSort;
+  readonly groups: readonly string[];
+  readonly statuses: readonly JobStatus[];
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
+export function jobsQuery(filter: JobFilter) {
+  return infiniteQueryOptions({
+    queryKey: ['jobs', filter] as const,
+    initialPageParam: filter.cursor ?? '',
+    queryFn: ({ pageParam, signal }) => {
+      const query = queryString([
+        ['limit', filter.limit],
+        ['q', filter.q],
+        ['sort', filter.sort],
+        ...filter.groups.map((group) => ['group', group] as const),
+        ...filter.statuses.map((status) => ['status', status] as const),
+        ['cursor', pageParam],
+      ]);
+      return request<JobList>(`/jobs${query}`, { signal });
+    },
+    getNextPageParam: (page) => page.nextCursor,
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function jobQuery(name: string) {
+  return queryOptions({
+    queryKey: ['job', name] as const,
+    queryFn: ({ signal }) => request<JobDetail>(`/jobs/${encodeURIComponent(name)}`, { signal }),
+  });
+}
+
+export interface RunFilter {
+  readonly jobs: readonly string[];
+  readonly outcomes: readonly string[];
+  readonly workers: readonly string[];
+  readonly limit: number;
+}
+
+export function runsQuery(filter: RunFilter) {
+  return infiniteQueryOptions({
+    queryKey: ['runs', filter] as const,
+    initialPageParam: '',
+    queryFn: ({ pageParam, signal }) => {
+      const query = queryString([
+        ['limit', filter.limit],
+        ...filter.jobs.map((job) => ['job', job] as const),
+        ...filter.outcomes.map((outcome) => ['outcome', outcome] as const),
+        ...filter.workers.map((worker) => ['worker', worker] as const),
+        ['cursor', pageParam],
+      ]);
+      return request<RunList>(`/runs${query}`, { signal });
+    },
+    getNextPageParam: (page) => page.nextCursor,
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function runQuery(id: string) {
+  return queryOptions({
+    queryKey: ['run', id] as const,
+    queryFn: ({ signal }) => request<RunDetail>(`/runs/${encodeURIComponent(id)}`, { signal }),
+  });
+}
+
+export const workersQuery = queryOptions({
+  queryKey: ['workers'] as const,
+  queryFn: ({ signal }) => request<WorkerList>('/workers', { signal }),
+  refetchInterval: 5000,
+});
+
+export const overviewQuery = queryOptions({
+  queryKey: ['overview'] as const,
+  queryFn: ({ signal }) => request<Overview>('/overview', { signal }),
+  refetchInterval: 10_000,
+});
+
+export interface PreviewInput {
+  readonly cronExpr: string;
+  readonly timezone: string;
+}
+
+export function previewQuery(input: PreviewInput) {
+  return queryOptions({
+    queryKey: ['preview', input] as const,
+    queryFn: ({ signal }) =>
+      request<SchedulePreview>('/schedule/preview', {
+        method: 'POST',
+        body: { ...input, count: 10 },
+        signal,
+      }),
+    retry: (failures, error) => failures < 2 && !(isApiError(error) && !error.transient),
+    refetchInterval: 60_000,
+  });
+}

@@ -1,0 +1,143 @@
+/**
+ * What the API answers. Rows, jobs and outcomes are the master's own types; only the envelopes
+ * around them are written here.
+ */
+import type { FieldProblem } from '../../../shared/errors.ts';
+import type { HistoryRow, RanOutcome } from '../../../shared/history/records.ts';
+import type { Job } from '../../../shared/job/definition.ts';
+import type { PreviewTick } from '../../../shared/schedule/schedule.ts';
+
+export interface FieldError {
+  /** JSON pointer into the body, or the name of a query parameter. */
+  readonly pointer: string;
+  readonly message: string;
+  readonly expected: string;
+  readonly got: string;
+}
+
+export type RowBrief = Pick<
+  HistoryRow,
+  'id' | 'kind' | 'outcome' | 'tick' | 'startedAt' | 'endedAt' | 'reason'
+>;
+
+export interface JobState {
+  readonly outcome: RanOutcome;
+  readonly tick: number;
+  readonly runId: string;
+  readonly endedAt: number;
+  readonly startedAt?: number;
+  readonly worker?: string;
+  readonly exitCode?: number;
+  readonly reason?: string;
+}
+
+export interface JobListItem {
+  readonly name: string;
+  readonly group: string;
+  readonly description: string;
+  readonly command: string;
+  readonly cronExpr: string;
+  readonly timezone: string;
+  readonly enabled: boolean;
+  readonly concurrency: Job['concurrency'];
+  readonly scheduleText: string;
+  readonly nextTick?: number;
+  readonly running: number;
+  readonly state?: JobState;
+  readonly quarantined?: readonly FieldProblem[];
+  readonly revision: number;
+  readonly createdRevision: number;
+  readonly lastRuns: readonly RowBrief[];
+}
+
+export interface FacetValue {
+  readonly value: string;
+  readonly count: number;
+}
+
+export interface JobList {
+  readonly items: readonly JobListItem[];
+  readonly nextCursor?: string;
+  readonly total: number;
+  readonly facets: { readonly groups: readonly FacetValue[] };
+}
+
+/** A run that is under way, as its lock says. */
+export interface OpenRun {
+  readonly runId: string;
+  readonly worker: string;
+  readonly tick: number;
+  readonly attempt: number;
+  readonly startedAt?: number;
+}
+
+export interface JobDetail {
+  readonly job?: Job;
+  readonly revision: number;
+  readonly createdRevision: number;
+  readonly scheduleText: string;
+  readonly nextTicks: readonly number[];
+  readonly running: readonly OpenRun[];
+  readonly state?: JobState;
+  readonly quarantined?: readonly FieldProblem[];
+  /** The text that stands in etcd, when it is not a valid job. */
+  readonly raw?: string;
+}
+
+export interface SavedJob {
+  readonly job: Job;
+  readonly revision: number;
+}
+
+export interface DryRun {
+  readonly valid: true;
+  readonly job: Job;
+  readonly changes: readonly {
+    readonly field: string;
+    readonly before?: unknown;
+    readonly after?: unknown;
+  }[];
+}
+
+export interface RunList {
+  readonly items: readonly HistoryRow[];
+  readonly nextCursor?: string;
+}
+
+export type RunDetail = HistoryRow & { readonly open: boolean };
+
+export interface WorkerItem {
+  readonly id: string;
+  readonly host: string;
+  readonly version: string;
+  readonly pid: number;
+  readonly slots: number;
+  readonly running: number;
+  readonly load: readonly number[];
+  readonly clockOffsetMs?: number;
+  readonly state: 'ready' | 'draining' | 'blocked';
+  readonly reasons: readonly string[];
+  readonly startedAt: number;
+  readonly beatAt: number;
+  readonly session: string;
+}
+
+export interface WorkerList {
+  readonly items: readonly WorkerItem[];
+}
+
+export interface SchedulePreview {
+  readonly canonical: string;
+  readonly scheduleText: string;
+  readonly kind: 'fixed' | 'interval';
+  readonly ticks: readonly PreviewTick[];
+}
+
+export interface Overview {
+  readonly jobs: { readonly total: number; readonly paused: number; readonly quarantined: number };
+  readonly running: number;
+  readonly workers: { readonly ready: number; readonly draining: number; readonly blocked: number };
+  readonly etcd: 'ok' | 'stale';
+  readonly store: 'ok' | 'down';
+  readonly notes: readonly string[];
+}

@@ -1,0 +1,92 @@
+/** Which room stands at which address. Rooms beyond the first are fetched when they are entered. */
+import { QueryClientProvider } from '@tanstack/react-query';
+import { lazy, Suspense, useCallback, useEffect, useState } from 'react';
+import { type AroundNavHandler, Route, Router, Switch } from 'wouter';
+import { createQueryClient } from './api/queries.ts';
+import { JobsPage } from './jobs/jobs-page.tsx';
+import { createLiveUpdates } from './live/live-updates.ts';
+import { ErrorBoundary } from './shell/error-boundary.tsx';
+import { HelpDialog } from './shell/help-dialog.tsx';
+import { useGlobalKeys } from './shell/keys.ts';
+import { passGuard } from './shell/navigation-guard.ts';
+import { NotFound } from './shell/not-found.tsx';
+import { Shell } from './shell/shell.tsx';
+import { ConfirmDialog } from './ui/confirm-dialog.tsx';
+import { SkeletonRows } from './ui/skeleton.tsx';
+import { Toasts } from './ui/toasts.tsx';
+import { TooltipHost } from './ui/tooltip.tsx';
+
+const EditorPage = lazy(async () => ({
+  default: (await import('./editor/editor-page.tsx')).EditorPage,
+}));
+const JobPage = lazy(async () => ({ default: (await import('./job/job-page.tsx')).JobPage }));
+const RunPage = lazy(async () => ({ default: (await import('./run/run-page.tsx')).RunPage }));
+const RunsPage = lazy(async () => ({ default: (await import('./runs/runs-page.tsx')).RunsPage }));
+const WorkersPage = lazy(async () => ({
+  default: (await import('./workers/workers-page.tsx')).WorkersPage,
+}));
+
+const queryClient = createQueryClient();
+const liveUpdates = createLiveUpdates(queryClient);
+
+const aroundNav: AroundNavHandler = (navigate, to, options) => {
+  passGuard(() => {
+    navigate(to, options);
+    // A new room starts at its top; a changed filter stays where it is.
+    if (options?.replace !== true) scrollTo(0, 0);
+  });
+};
+
+export function App() {
+  useEffect(() => {
+    liveUpdates.start();
+    return () => liveUpdates.stop();
+  }, []);
+  return (
+    <QueryClientProvider client={queryClient}>
+      <Router aroundNav={aroundNav}>
+        <Rooms />
+      </Router>
+      <ConfirmDialog />
+      <Toasts />
+      <TooltipHost />
+    </QueryClientProvider>
+  );
+}
+
+function Rooms() {
+  const [helpShown, setHelpShown] = useState(false);
+  const showHelp = useCallback(() => setHelpShown(true), []);
+  const hideHelp = useCallback(() => setHelpShown(false), []);
+  useGlobalKeys(showHelp);
+  return (
+    <>
+      <Shell onHelp={showHelp} onReconnect={liveUpdates.retryNow}>
+        <ErrorBoundary>
+          <Suspense fallback={<SkeletonRows rows={6} />}>
+            <Switch>
+              <Route path="/" component={JobsPage} />
+              <Route path="/jobs" component={JobsPage} />
+              <Route path="/jobs/new">
+                <EditorPage />
+              </Route>
+              <Route path="/jobs/:name/edit">
+                {({ name }) => <EditorPage key={name} name={decodeURIComponent(name)} />}
+              </Route>
+              <Route path="/jobs/:name">
+                {({ name }) => <JobPage key={name} name={decodeURIComponent(name)} />}
+              </Route>
+              <Route path="/runs" component={RunsPage} />
+              <Route path="/runs/:id">
+                {({ id }) => <RunPage key={id} id={decodeURIComponent(id)} />}
+              </Route>
+              <Route path="/workers" component={WorkersPage} />
+              <Route component={NotFound} />
+            </Switch>
+          </Suspense>
+        </ErrorBoundary>
+      </Shell>
+      {helpShown && <HelpDialog onClose={hideHelp} />}
+    </>
+  );
+}

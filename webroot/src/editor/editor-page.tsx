@@ -1,0 +1,3 @@
+export function EditorPage(_: { readonly name?: string }) {
+  return null;
+}

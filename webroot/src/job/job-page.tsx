@@ -1,0 +1,3 @@
+export function JobPage(_: { readonly name: string }) {
+  return null;
+}

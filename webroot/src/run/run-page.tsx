@@ -1,0 +1,3 @@
+export function RunPage(_: { readonly id: string }) {
+  return null;
+}

@@ -1,0 +1,43 @@
+/** Times as people read them: relative, with the exact instant in the title. */
+import { formatInstant } from '../format/instant.ts';
+import { formatAge, formatSpan } from '../format/span.ts';
+import { commonMessages } from '../i18n/common-messages.ts';
+import { useMessages } from '../i18n/language.ts';
+import { useNowAs } from '../live/use-now.ts';
+
+/** `4m ago`; `at` is epoch ms. */
+export function TimeAgo({ at }: { readonly at: number }) {
+  const common = useMessages(commonMessages);
+  const text = useNowAs((now) =>
+    now - at < 1000 ? common.justNow : common.ago(formatAge(now - at)),
+  );
+  return (
+    <time className="num" dateTime={new Date(at).toISOString()} title={formatInstant(at)}>
+      {text}
+    </time>
+  );
+}
+
+/** Time until `at`, counted down each second; `zone` is the job's, for the title. */
+export function Countdown({ at, zone }: { readonly at: number; readonly zone?: string }) {
+  const common = useMessages(commonMessages);
+  const text = useNowAs((now) => (at <= now ? common.dueNow : formatSpan(at - now)));
+  const soon = useNowAs((now) => at - now < 10_000);
+  const title =
+    zone === undefined ? formatInstant(at) : `${formatInstant(at, zone)}\n${formatInstant(at)}`;
+  return (
+    <time
+      className={soon ? 'countdown soon num' : 'countdown num'}
+      dateTime={new Date(at).toISOString()}
+      title={title}
+    >
+      {text}
+    </time>
+  );
+}
+
+/** Time since `since`, counted up each second. */
+export function Elapsed({ since }: { readonly since: number }) {
+  const text = useNowAs((now) => formatSpan(now - since));
+  return <span className="num">{text}</span>;
+}
