@@ -88,7 +88,8 @@ export const historyRecordSchema = z.discriminatedUnion('kind', [
 
 /**
  * Checks records that stand at `firstIndex` of the caller's list; throws `store-rejected` with
- * every problem found.
+ * every problem found. Empty chunks are left out: they hold nothing, and the next chunk, which has
+ * the same offset, would be taken for a repetition.
  */
 export function checkRecords(
   records: readonly HistoryRecord[],
@@ -98,7 +99,8 @@ export function checkRecords(
   const problems = records.flatMap((record, index) => {
     const parsed = historyRecordSchema.safeParse(record);
     if (parsed.success) {
-      checked.push(parsed.data);
+      const { data } = parsed;
+      if (data.kind !== 'output' || data.data.length > 0) checked.push(data);
       return [];
     }
     return problemsOf(parsed.error, record).map((problem) => ({

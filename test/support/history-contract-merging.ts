@@ -133,7 +133,7 @@ export function describeMerging(makeStore: MakeStore): void {
           count: 10,
         });
         const { count: _, ...uncounted } = { ...notRun('m2', { outcome: 'skipped' }), count: 0 };
-        await store.ingest([uncounted as HistoryRecord]);
+        await store.ingest([uncounted]);
         const row = await store.getRun('m2');
         assert.equal(row?.outcome, 'skipped');
         assert.equal(row?.count, undefined);

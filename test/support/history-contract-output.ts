@@ -101,6 +101,8 @@ export function describeOutput(makeStore: MakeStore): void {
         await store.ingest([output('big', 0, big), output('big', big.length, 'end')]);
         assert.ok((await allOutput(store, 'big')).equals(Buffer.concat([big, Buffer.from('end')])));
         await store.ingest([output('empty', 0, '')]);
+        await store.ingest([output('r1', 0, ''), output('r1', 0, 'not a repetition')]);
+        assert.deepEqual(await readAt(store, 0, 10), [[0, 'not a repetition']]);
         assert.deepEqual(await store.readOutput('empty', 0, 10), []);
         const lines = Array.from({ length: 3000 }, (_, n) => `${String(n).padStart(7, '0')}\n`);
         await store.ingest(lines.map((line, n) => output('many', n * 8, line)));

@@ -26,9 +26,8 @@ export async function runWriters(
       child.stderr.on('data', (data: Buffer) => {
         errors += data.toString();
       });
-      const [exitCode] = await once(child, 'exit');
-      if (exitCode !== 0)
-        throw new Error(`writer ${name} ended with ${String(exitCode)}: ${errors}`);
+      await once(child, 'exit');
+      if (child.exitCode !== 0) throw new Error(`writer ${name} failed: ${errors}`);
     }),
   );
 }

@@ -210,6 +210,8 @@ export class MongoHistory implements HistoryStore {
   }
 
   async #checkVersion(): Promise<void> {
+    // By itself, the driver does not come back from a first connection that failed.
+    await this.#client.connect();
     const meta = this.#db.collection<RowDocument>('meta');
     const _id = 'schema';
     const known = await meta.findOne({ _id });

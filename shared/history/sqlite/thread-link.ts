@@ -12,7 +12,7 @@ import type { CallName, SqliteCalls, ThreadReply } from './thread-protocol.ts';
 
 const answerTimeoutMs = 30_000;
 const closeTimeoutMs = 10_000;
-const threadFile = new URL('./sqlite-thread.js', import.meta.url);
+const historyThread = new URL('./sqlite-thread.js', import.meta.url);
 
 interface Waiting {
   readonly resolve: (answer: unknown) => void;
@@ -22,6 +22,7 @@ interface Waiting {
 
 export class ThreadLink {
   readonly #file: string;
+  readonly #threadFile: URL;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #waiting = new Map<number, Waiting>();
@@ -29,8 +30,13 @@ export class ThreadLink {
   #thread: Worker | undefined;
   #stopping = false;
 
-  constructor(file: string, deps: { readonly clock: Clock; readonly logger: Logger }) {
+  constructor(
+    file: string,
+    deps: { readonly clock: Clock; readonly logger: Logger },
+    threadFile: URL = historyThread,
+  ) {
     this.#file = file;
+    this.#threadFile = threadFile;
     this.#clock = deps.clock;
     this.#logger = deps.logger;
   }
@@ -91,7 +97,7 @@ export class ThreadLink {
   }
 
   #startThread(): Worker {
-    const thread = new Worker(threadFile, {
+    const thread = new Worker(this.#threadFile, {
       name: 'history',
       workerData: { file: this.#file },
       // Neither the tests' nor a debugger's flags of the parent are meant for it.
