@@ -43,7 +43,7 @@ export class Mesh {
   }
 
   async start(signal: AbortSignal): Promise<MeshReport> {
-    const { options } = { options: this.#options };
+    const options = this.#options;
     mkdirSync(path.join(options.data, 'logs'), { recursive: true });
     claimData(options.data);
     if (!(await isFree(options.port))) {

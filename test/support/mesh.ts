@@ -1,0 +1,242 @@
+/**
+ * A mesh of real processes for tests: a real etcd, workers (and masters) started as the units start
+ * them, one fresh prefix, store and data folder. Everything ends with stop(), or with the test
+ * process. keep() leaves the folder behind, for a test that failed.
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { systemClock } from '../../shared/clock.ts';
+import { createEtcd } from '../../shared/etcd/create-etcd.ts';
+import { prefixEnd, type Etcd, type KeyValue } from '../../shared/etcd/port.ts';
+import { openHistory } from '../../shared/history/open-history.ts';
+import type { HistoryStore } from '../../shared/history/port.ts';
+import type { HistoryRow } from '../../shared/history/records.ts';
+import type { JobInput } from '../../shared/job/definition.ts';
+import { createLogger, type Logger } from '../../shared/log.ts';
+import { createKeys, type Keys } from '../../shared/protocol/keys.ts';
+import { startEtcd, withPrefix, type TestEtcd } from './etcd-server.ts';
+import { ServerProcess, waitFor } from './server-process.ts';
+
+const distRoot = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+
+export interface MeshOptions {
+  readonly members?: 1 | 3;
+  /** Default: a SQLite file in the folder. */
+  readonly history?: string;
+  readonly etcd?: TestEtcd;
+}
+
+export interface WorkerOptions {
+  readonly slots?: number;
+  /** libfaketime's language, e.g. `+0.9`; the library is preloaded. */
+  readonly faketime?: { readonly library: string; readonly offset: string };
+  readonly flags?: readonly string[];
+}
+
+export async function startMesh(options: MeshOptions = {}): Promise<TestMesh> {
+  const etcdServer = options.etcd ?? (await startEtcd({ members: options.members ?? 1 }));
+  return new TestMesh(etcdServer, options.etcd === undefined, options.history);
+}
+
+/** Runs `body` on a fresh mesh and ends it; on a failure its folder, with logs and data, is kept. */
+export async function withMesh(
+  options: MeshOptions,
+  body: (mesh: TestMesh) => Promise<void>,
+): Promise<void> {
+  const mesh = await startMesh(options);
+  try {
+    await body(mesh);
+  } catch (error) {
+    mesh.keep();
+    process.stderr.write(`kept ${mesh.folder}\n`);
+    throw error;
+  } finally {
+    await mesh.stop();
+  }
+}
+
+export class TestMesh {
+  readonly folder = mkdtempSync(path.join(tmpdir(), 'cronmesh-mesh-'));
+  readonly oracle = path.join(this.folder, 'oracle.txt');
+  readonly etcdServer: TestEtcd;
+  readonly etcd: Etcd;
+  readonly keys: Keys;
+  readonly prefix = withPrefix('mesh');
+  readonly history: string;
+  readonly logger: Logger = createLogger('test', 'silent');
+  readonly workers = new Map<string, ServerProcess>();
+  readonly #ownsEtcd: boolean;
+  readonly #others: ServerProcess[] = [];
+  #store: HistoryStore | undefined;
+  #kept = false;
+
+  constructor(etcdServer: TestEtcd, ownsEtcd: boolean, history: string | undefined) {
+    this.etcdServer = etcdServer;
+    this.#ownsEtcd = ownsEtcd;
+    this.history = history ?? `sqlite:${path.join(this.folder, 'history.db')}`;
+    this.keys = createKeys(this.prefix);
+    this.etcd = createEtcd({
+      endpoints: etcdServer.endpoints,
+      clock: systemClock,
+      random: Math.random,
+      logger: this.logger,
+    });
+  }
+
+  /** The arguments of a worker, as a unit or script would give them. */
+  startWorker(id: string, options: WorkerOptions = {}): ServerProcess {
+    const data = path.join(this.folder, id);
+    mkdirSync(data, { recursive: true });
+    const config = path.join(data, 'worker.json');
+    writeFileSync(
+      config,
+      JSON.stringify({
+        etcd: this.etcdServer.endpoints,
+        prefix: this.prefix,
+        history: this.history,
+        workerId: id,
+        slots: options.slots ?? 16,
+        data,
+        sessionTtlSeconds: 5,
+        drainSeconds: 10,
+        logLevel: 'debug',
+      }),
+    );
+    const main = path.join(distRoot, 'worker', 'main.js');
+    const args = [main, '--config', config, ...(options.flags ?? [])];
+    const { faketime } = options;
+    const worker =
+      faketime === undefined
+        ? new ServerProcess(process.execPath, args)
+        : new ServerProcess('/usr/bin/env', [
+            `LD_PRELOAD=${faketime.library}`,
+            `FAKETIME=${faketime.offset}`,
+            'DONT_FAKE_MONOTONIC=1',
+            'FAKETIME_DONT_FAKE_MONOTONIC=1',
+            process.execPath,
+            ...args,
+          ]);
+    this.workers.set(id, worker);
+    return worker;
+  }
+
+  /** Starts workers and resolves once all are registered and ready. */
+  async startWorkers(ids: readonly string[], options: WorkerOptions = {}): Promise<void> {
+    for (const id of ids) this.startWorker(id, options);
+    await this.ready(ids);
+  }
+
+  async ready(ids: readonly string[]): Promise<void> {
+    await waitFor(
+      async () => {
+        const values = (await this.list('workers/')).map(({ value }) => value.toString());
+        const all = ids.every((id) =>
+          values.some((text) => text.includes(`"id":"${id}"`) && text.includes('"state":"ready"')),
+        );
+        return all ? true : undefined;
+      },
+      {
+        timeoutMs: 30_000,
+        describe: () =>
+          `workers ${ids.join(', ')} ready; ${[...this.workers].map(([id, worker]) => `${id}: ${worker.output.slice(-1500)}`).join('\n')}`,
+      },
+    );
+  }
+
+  /** Starts a master on a free port; resolves with its base URL once it is ready. */
+  async startMaster(
+    flags: readonly string[] = [],
+  ): Promise<{ url: string; process: ServerProcess }> {
+    const main = path.join(distRoot, 'master', 'main.js');
+    const master = new ServerProcess('/usr/bin/env', [
+      `CRONMESH_HISTORY=${this.history}`,
+      process.execPath,
+      main,
+      '--etcd',
+      this.etcdServer.endpoints.join(','),
+      '--prefix',
+      this.prefix,
+      '--listen',
+      '127.0.0.1:0',
+      ...flags,
+    ]);
+    this.#others.push(master);
+    const url = await waitFor(
+      async () => {
+        const found = /http:\/\/127\.0\.0\.1:\d+/.exec(master.output)?.[0];
+        if (found === undefined) return undefined;
+        const answer = await fetch(`${found}/readyz`).catch(() => undefined);
+        return answer?.ok === true ? found : undefined;
+      },
+      { timeoutMs: 20_000, describe: () => `a ready master; ${master.output.slice(-1500)}` },
+    );
+    return { url, process: master };
+  }
+
+  /** Writes a definition as `etcdctl put` would. */
+  async putJob(job: JobInput | string, name?: string): Promise<void> {
+    const value = typeof job === 'string' ? job : JSON.stringify(job);
+    const key = this.keys.job(name ?? (typeof job === 'string' ? '' : job.name));
+    await this.etcd.txn({ compare: [], success: [{ put: { key, value } }], failure: [] });
+  }
+
+  async deleteKey(key: string): Promise<void> {
+    await this.etcd.txn({ compare: [], success: [{ delete: { key } }], failure: [] });
+  }
+
+  /** Everything below `<prefix>/<path>`. */
+  async list(pathBelow: string): Promise<readonly KeyValue[]> {
+    const key = `${this.keys.root}${pathBelow}`;
+    return (await this.etcd.range({ key, rangeEnd: prefixEnd(key) })).kvs;
+  }
+
+  /** The store, opened once, as a reader beside the workers. */
+  async store(): Promise<HistoryStore> {
+    if (this.#store === undefined) {
+      this.#store = openHistory(this.history, { clock: systemClock, logger: this.logger });
+      await this.#store.start();
+    }
+    return this.#store;
+  }
+
+  /** All rows of history, oldest tick first. */
+  async rows(): Promise<HistoryRow[]> {
+    const store = await this.store();
+    const rows: HistoryRow[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await store.listRuns({
+        limit: 1_000,
+        order: 'asc',
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      rows.push(...page.items);
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+    return rows;
+  }
+
+  keep(): void {
+    this.#kept = true;
+  }
+
+  /** Drains the workers (SIGTERM), ends the rest, removes the folder. */
+  async stop(): Promise<void> {
+    await this.#store?.stop();
+    if (this.#kept) {
+      for (const [id, worker] of this.workers) {
+        writeFileSync(path.join(this.folder, `${id}.log`), worker.output);
+      }
+    }
+    await Promise.all(
+      [...this.workers.values(), ...this.#others].map((server) =>
+        server.stop().catch(() => undefined),
+      ),
+    );
+    await this.etcd.close();
+    if (this.#ownsEtcd) await this.etcdServer.stop();
+    if (!this.#kept) rmSync(this.folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,228 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { JobInput } from '../../shared/job/definition.ts';
+import { readJobEntry } from '../../shared/mesh/job-entry.ts';
+import type { Held, JobParts } from '../../shared/mesh/view.ts';
+import { encodeCursor, parseCursor } from '../../shared/protocol/cursor.ts';
+import type { FireValue, TriggerValue } from '../../shared/protocol/values.ts';
+import { decide, type DecideContext } from '../../worker/schedule/decide.ts';
+
+const start = Date.UTC(2026, 0, 1, 12, 0, 0);
+const every = { cronExpr: '* * * * * *' };
+
+function part(
+  job: Partial<JobInput> = every,
+  cursor?: { tick: number; schedule?: string },
+): JobParts {
+  const value = Buffer.from(JSON.stringify({ name: 'a', command: 'true', ...job }));
+  const entry = readJobEntry('a', {
+    key: '/cron/jobs/a',
+    value,
+    createRevision: 5,
+    modRevision: 7,
+    version: 1,
+    lease: '0',
+  });
+  const raw =
+    cursor === undefined
+      ? undefined
+      : encodeCursor({
+          tick: cursor.tick,
+          schedule: cursor.schedule ?? (entry.ok ? entry.schedule.canonical : '-'),
+        });
+  return {
+    name: 'a',
+    entry,
+    cursor: raw === undefined ? undefined : { raw, modRevision: 9, cursor: parseCursor(raw) },
+    state: undefined,
+    fires: new Map(),
+    triggers: new Map(),
+    dones: new Map(),
+    orders: new Map(),
+  };
+}
+
+function context(nowMs: number, more: Partial<DecideContext> = {}): DecideContext {
+  return {
+    nowMs,
+    canClaim: true,
+    canDecide: true,
+    sessionAlive: () => true,
+    delayMs: () => 0,
+    firstSeenMs: () => nowMs,
+    ...more,
+  };
+}
+
+function openFire(session = 's1'): Held<FireValue> {
+  return {
+    value: {
+      v: 1,
+      runId: 'r1',
+      session,
+      worker: 'w1',
+      jobCreate: 5,
+      cause: 'tick',
+      tick: start,
+      attempt: 1,
+      group: 'default',
+    },
+    createRevision: 20,
+    modRevision: 20,
+  };
+}
+
+function trigger(more: Partial<TriggerValue> = {}): Held<TriggerValue> {
+  return {
+    value: {
+      v: 1,
+      cause: 'manual',
+      tick: start,
+      notBefore: start,
+      expires: start + 60_000,
+      attempt: 1,
+      jobCreate: 5,
+      ...more,
+    },
+    createRevision: 30,
+    modRevision: 30,
+  };
+}
+
+describe('decide', () => {
+  it('adopts a job without a cursor, and never fires before', () => {
+    assert.deepEqual(decide(part(), context(start)), {
+      kind: 'adopt',
+      schedule: '* * * * * * * UTC',
+    });
+  });
+
+  it('adopts when the cursor counts another schedule, is paused, or the job is gone', () => {
+    const other = part(every, { tick: start, schedule: '0 * * * * * * UTC' });
+    assert.equal(decide(other, context(start)).kind, 'adopt');
+    const resumed = part(every, { tick: start, schedule: '-' });
+    assert.equal(decide(resumed, context(start)).kind, 'adopt');
+    const gone: JobParts = { ...part(every, { tick: start }), entry: undefined };
+    assert.deepEqual(decide(gone, context(start)), { kind: 'adopt', schedule: 'x' });
+    const paused = part({ ...every, enabled: false }, { tick: start });
+    assert.deepEqual(decide(paused, context(start)), { kind: 'adopt', schedule: '-' });
+    const broken = part({ cronExpr: 'nonsense' }, { tick: start, schedule: '* * * * * * * UTC' });
+    assert.deepEqual(decide(broken, context(start)), { kind: 'adopt', schedule: '-' });
+  });
+
+  it('waits until the next tick, and claims it when it is due, never early', () => {
+    const job = part(every, { tick: start });
+    assert.deepEqual(decide(job, context(start + 999)), { kind: 'wait', untilMs: start + 1_000 });
+    assert.deepEqual(decide(job, context(start + 1_000)), {
+      kind: 'claim-tick',
+      tick: start + 1_000,
+    });
+  });
+
+  it('waits for its rank, and for a slot', () => {
+    const job = part(every, { tick: start });
+    assert.deepEqual(decide(job, context(start + 1_100, { delayMs: () => 200 })), {
+      kind: 'wait',
+      untilMs: start + 1_200,
+    });
+    const full = decide(job, context(start + 1_100, { canClaim: false }));
+    assert.equal(full.kind, 'wait');
+    assert.equal(full.kind === 'wait' && full.wantsSlot, true);
+  });
+
+  it('takes the oldest due tick while it is fresh, and writes off what is stale', () => {
+    const job = part(every, { tick: start });
+    assert.deepEqual(decide(job, context(start + 2_500)), {
+      kind: 'claim-tick',
+      tick: start + 1_000,
+    });
+    const late = decide(job, context(start + 10_400));
+    assert.equal(late.kind, 'write-off');
+    // Ticks 1..8 are over 2 s old with newer ones due; 9 and 10 can still be run.
+    assert.deepEqual(late.kind === 'write-off' && late.span, {
+      fromTick: start,
+      toTick: start + 8_000,
+      count: 8,
+    });
+  });
+
+  it('gives a lone tick up after the start deadline only', () => {
+    const job = part({ cronExpr: '0 0 12 * * *' }, { tick: start - 1 });
+    assert.equal(decide(job, context(start + 19_999)).kind, 'claim-tick');
+    const late = decide(job, context(start + 20_000));
+    assert.deepEqual(late.kind === 'write-off' && late.span, {
+      fromTick: start - 1,
+      toTick: start,
+      count: 1,
+    });
+  });
+
+  it('writes a year of silence off as one span', () => {
+    const year = 365 * 86_400_000;
+    const late = decide(part(every, { tick: start }), context(start + year + 500));
+    assert.equal(late.kind === 'write-off' && late.span.toTick, start + year - 2_000);
+    assert.equal(late.kind === 'write-off' && late.span.count, undefined);
+  });
+
+  it('never claims a stale tick while it waits for its turn to write it off', () => {
+    const late = decide(
+      part(every, { tick: start }),
+      context(start + 10_000, { delayMs: () => 400 }),
+    );
+    assert.deepEqual(late, { kind: 'wait', untilMs: start + 10_400 });
+  });
+
+  it('refuses an overlap while the holder lives, and waits for a dead one to be settled', () => {
+    const job = part(every, { tick: start });
+    job.fires.set('t0', openFire());
+    assert.deepEqual(decide(job, context(start + 1_000)), {
+      kind: 'refuse-overlap',
+      tick: start + 1_000,
+      holders: [{ fireId: 't0', modRevision: 20, sessionId: 's1' }],
+    });
+    const dead = decide(job, context(start + 1_000, { sessionAlive: () => false }));
+    assert.equal(dead.kind, 'wait');
+  });
+
+  it('lets runs overlap where the job allows it', () => {
+    const job = part({ ...every, concurrency: 'allow' }, { tick: start });
+    job.fires.set('t0', openFire());
+    assert.equal(decide(job, context(start + 1_000)).kind, 'claim-tick');
+  });
+
+  it('takes a due trigger before the next tick, also while paused', () => {
+    const job = part(every, { tick: start });
+    job.triggers.set('m1', trigger());
+    assert.deepEqual(decide(job, context(start + 1_000)), {
+      kind: 'claim-trigger',
+      triggerId: 'm1',
+    });
+    const paused = part({ ...every, enabled: false }, { tick: start, schedule: '-' });
+    paused.triggers.set('m1', trigger());
+    assert.equal(decide(paused, context(start)).kind, 'claim-trigger');
+    paused.triggers.set('m1', trigger({ cause: 'retry' }));
+    assert.equal(decide(paused, context(start)).kind, 'refuse-trigger');
+  });
+
+  it('keeps a trigger waiting for the lock, refuses it when it expired or belongs to a former job', () => {
+    const job = part(every, { tick: start });
+    job.fires.set('t0', openFire());
+    job.triggers.set('m1', trigger());
+    assert.deepEqual(decide(job, context(start + 500)), { kind: 'wait', untilMs: start + 1_000 });
+    const expired = decide(job, context(start + 60_000));
+    assert.equal(expired.kind, 'write-off');
+    const other = part(every, { tick: start });
+    other.triggers.set('m1', trigger({ jobCreate: 4 }));
+    const refused = decide(other, context(start));
+    assert.equal(refused.kind, 'refuse-trigger');
+    other.triggers.set('m1', trigger({ expires: start - 1 }));
+    assert.equal(decide(other, context(start)).kind, 'refuse-trigger');
+  });
+
+  it('decides nothing while it may not', () => {
+    const blocked = { canClaim: false, canDecide: false };
+    assert.equal(decide(part(), context(start, blocked)).kind, 'wait');
+    const job = part(every, { tick: start });
+    assert.equal(decide(job, context(start + 60_000, blocked)).kind, 'wait');
+  });
+});
