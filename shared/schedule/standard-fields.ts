@@ -63,12 +63,12 @@ function expand(fields: Record<StandardField, string>): Record<StandardField, nu
   const weekday = fields['day-of-week'];
   const monthDay = fields['day-of-month'];
   const parsed = CronExpressionParser.parse(
-    `${any(second)} ${any(minute)} ${any(hour)} * ${any(month)} ${any(weekday)}`,
+    `${any(second)} ${any(minute)} ${any(hour)} ${any(monthDay)} * ${any(weekday)}`,
     options,
   ).fields;
-  // Alone, because cron-parser drops or refuses days that the month of the same expression lacks.
-  const days = /[^*]/.test(monthDay)
-    ? CronExpressionParser.parse(`0 0 0 ${monthDay} * *`, options).fields
+  // Alone, because cron-parser drops or refuses days that the month beside them lacks.
+  const months = /[^*]/.test(month)
+    ? CronExpressionParser.parse(`0 0 0 * ${month} *`, options).fields
     : parsed;
   const numbers = (text: string, list: readonly (number | string)[]): number[] =>
     text === '' ? [] : list.map((value) => Number(value));
@@ -76,8 +76,8 @@ function expand(fields: Record<StandardField, string>): Record<StandardField, nu
     second: numbers(second, parsed.second.values),
     minute: numbers(minute, parsed.minute.values),
     hour: numbers(hour, parsed.hour.values),
-    'day-of-month': numbers(monthDay, days.dayOfMonth.values),
-    month: numbers(month, parsed.month.values),
+    'day-of-month': numbers(monthDay, parsed.dayOfMonth.values),
+    month: numbers(month, months.month.values),
     'day-of-week': numbers(weekday, parsed.dayOfWeek.values).map((value) => value % 7),
   };
 }
