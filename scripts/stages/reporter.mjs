@@ -1,10 +1,10 @@
 /**
- * A reporter for `node --test`: a line for each test that passed, a failure in full with what its
- * file printed, and the counts, as JSON, into the file that CRONMESH_TEST_COUNTS names. Suites are
- * not counted, nor is a test that failed only because one in it did.
+ * A reporter for `node --test`: a line for each test that passed, a failure in full, what the files
+ * of failed tests printed, and the counts, as JSON, into the file that CRONMESH_TEST_COUNTS names.
+ * Suites are not counted, nor is a test that failed only because one in it did. A file without a
+ * test has failed: it passes by doing nothing.
  */
 import { writeFileSync } from 'node:fs';
-import { relative } from 'node:path';
 import process from 'node:process';
 import { inspect } from 'node:util';
 
@@ -13,11 +13,12 @@ const keptOutput = 16 * 1024;
 // oxlint-disable-next-line import/no-default-export -- where node --test looks for it
 export default async function* report(events) {
   const counts = { passed: 0, failed: 0, skipped: [], failures: [] };
-  /** The names that lead to the test at hand, by file. */
+  /** The names that lead to the test at hand, and what was printed, by file. */
   const paths = new Map();
   const output = new Map();
+  const failedFiles = new Set();
   for await (const { type, data } of events) {
-    const file = data?.file;
+    const file = shortName(data?.file);
     if (type === 'test:stdout' || type === 'test:stderr') {
       output.set(file, ((output.get(file) ?? '') + data.message).slice(-keptOutput));
     } else if (type === 'test:start') {
@@ -26,24 +27,32 @@ export default async function* report(events) {
       path[data.nesting] = data.name;
       paths.set(file, path);
     } else if (type === 'test:pass' || type === 'test:fail') {
-      yield* reportEnd(type === 'test:pass', data, titleOf(data, paths.get(file)));
+      const above = (paths.get(file) ?? []).slice(0, data.nesting);
+      yield* reportEnd(type === 'test:pass', data, file, [...above, data.name]);
     }
+  }
+  for (const file of failedFiles) {
+    const printed = output.get(file);
+    if (printed) yield `  ${file} printed (the end of it):\n${indent(printed.trimEnd())}\n`;
   }
   const countsFile = process.env.CRONMESH_TEST_COUNTS;
   if (countsFile) writeFileSync(countsFile, JSON.stringify(counts));
 
-  function* reportEnd(passed, data, title) {
-    const suite = data.details?.type === 'suite';
+  function* reportEnd(passed, data, file, names) {
+    const isSuite = data.details?.type === 'suite';
+    // How the runner tells of a file that failed outside its tests, or that has none.
+    const isFile = data.nesting === 0 && shortName(data.name) === file;
+    const title = isFile ? file : [file, ...names].join(' > ');
     const time = `${Math.round(data.details?.duration_ms ?? 0)} ms`;
-    if (data.skip !== undefined || data.todo !== undefined) {
-      if (suite && passed && data.skip === undefined) return;
-      const reason = [data.skip, data.todo].find((text) => typeof text === 'string');
-      counts.skipped.push(reason ? `${title}: ${reason}` : title);
-      yield `  SKIPPED  ${title}${reason ? `: ${reason}` : ''}\n`;
+    if (data.skip !== undefined || (data.todo !== undefined && !isSuite)) {
+      const reason = [data.skip, data.todo].find((text) => typeof text === 'string' && text !== '');
+      const named = reason === undefined ? title : `${title}: ${reason}`;
+      counts.skipped.push(named);
+      yield `  SKIPPED  ${named}\n`;
       return;
     }
-    if (passed) {
-      if (suite) return;
+    if (passed && !isFile) {
+      if (isSuite) return;
       counts.passed += 1;
       yield `  ok  ${title} (${time})\n`;
       return;
@@ -52,17 +61,20 @@ export default async function* report(events) {
     if (error?.failureType === 'subtestsFailed') return;
     counts.failed += 1;
     counts.failures.push(title);
-    yield `  FAILED  ${title} (${time})\n${indent(inspect(error?.cause ?? error, { depth: 6 }))}\n`;
-    const printed = output.get(data.file);
-    if (printed) yield `    its file printed (the end of it):\n${indent(printed.trimEnd())}\n`;
-    output.delete(data.file);
+    failedFiles.add(file);
+    const why = passed
+      ? 'it has no test'
+      : isFile && typeof error?.exitCode === 'number'
+        ? `its process ended with ${error.exitCode}`
+        : inspect(error?.cause ?? error, { depth: 6 });
+    yield `  FAILED  ${title} (${time})\n${indent(why)}\n`;
   }
 }
 
-function titleOf(data, path) {
-  const names = path === undefined ? [data.name] : [...path.slice(0, data.nesting), data.name];
-  const file = data.file ? relative(process.cwd(), data.file).replace(/^dist\/test\//, '') : '';
-  return [file.replace(/\.test\.js$/, ''), ...names].filter((part) => part !== '').join(' > ');
+/** `unit/keys` of test/unit/keys.test.ts, compiled or not: the runner names both. */
+function shortName(file) {
+  if (typeof file !== 'string') return '';
+  return file.replace(/^.*\/test\/(?=[^/]+\/)/, '').replace(/\.test\.[jt]s$/, '');
 }
 
 function indent(text) {
