@@ -9,12 +9,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { z } from 'zod';
+import { masterSchema } from '../../master/config.ts';
 import { findProgram, projectRoot } from '../support/programs.ts';
+import { workerConfigSchema } from '../../worker/config.ts';
 
 const run = promisify(execFile);
 const units = ['cronmesh-master.service', 'cronmesh-worker.service'];
 const shipped = join(projectRoot(), 'systemd');
+
+async function readExample(side: 'master' | 'worker'): Promise<unknown> {
+  return JSON.parse(await readFile(join(shipped, `${side}.example.json`), 'utf8'));
+}
 
 /** Settings of a unit file, each with all its values in order. */
 async function readUnit(name: string): Promise<Map<string, string[]>> {
@@ -101,12 +106,22 @@ describe('systemd units', () => {
     assert.match(tmpfiles, /^d \/etc\/cronmesh +0750 root +cronmesh/m);
   });
 
-  test("the worker's spool lies in the unit's state folder", async () => {
-    const example: unknown = JSON.parse(
-      await readFile(join(shipped, 'worker.example.json'), 'utf8'),
-    );
-    const { data } = z.object({ data: z.string() }).parse(example);
-    assert.match(data, /^\/var\/lib\/cronmesh\//);
+  test('the example configs are accepted, and belong to the units and the nginx site', async () => {
+    const master = masterSchema.parse(await readExample('master'));
+    const worker = workerConfigSchema.parse(await readExample('worker'));
+    assert.equal(master.history, worker.history);
+    assert.deepEqual(master.etcd, worker.etcd);
+    assert.match(worker.data, /^\/var\/lib\/cronmesh\//);
+    const site = await readFile(join(shipped, 'nginx.conf'), 'utf8');
+    assert.ok(site.includes(`server ${master.listen.host}:${master.listen.port} `));
+    const serverName = /^ +server_name (\S+);/m.exec(site)?.[1];
+    assert.ok(serverName !== undefined && master.allowedHosts.includes(serverName));
+  });
+
+  test('systemd waits for longer than a worker takes to drain', async () => {
+    const settings = await readUnit('cronmesh-worker.service');
+    const { drainSeconds } = workerConfigSchema.parse(await readExample('worker'));
+    assert.ok(Number(settings.get('TimeoutStopSec')?.[0]) >= drainSeconds + 60);
   });
 
   test('nothing is shipped that is not looked at here or in the nginx test', async () => {
