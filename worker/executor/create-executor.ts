@@ -6,26 +6,18 @@
  */
 import { fileURLToPath } from 'node:url';
 import pLimit from 'p-limit';
-import { backoffMs, sleep, type Clock, type Random } from '../../shared/clock.ts';
+import { sleep, type Clock, type Random } from '../../shared/clock.ts';
 import { once } from '../../shared/lifecycle.ts';
 import type { Logger } from '../../shared/log.ts';
 import { Alarm } from '../guardian/alarm.ts';
-import type { EndedMessage, FromGuardian } from '../guardian/messages.ts';
+import type { EndedMessage } from '../guardian/messages.ts';
 import { signalGroup } from '../guardian/process-group.ts';
-import { GuardianLink } from './guardian-link.ts';
+import { GuardianKeeper, type RunMessage } from './guardian-keeper.ts';
+import type { GuardianLink } from './guardian-link.ts';
 import { PooledRun } from './pooled-run.ts';
 import { killLostRuns } from './lost-runs.ts';
 import type { Executor, RunHandle, RunListener, RunResult, RunSpec } from './port.ts';
 
-const pingMs = 1_000;
-const missedPingsUnhealthy = 2;
-const missedPingsKill = 15;
-const minBackoffMs = 50;
-const maxBackoffMs = 5_000;
-/** A guardian that lived this long was not part of a row of failures. */
-const settledMs = 10_000;
-/** Beyond the deadline, before the executor sees to it itself. */
-const fenceSlackMs = 500;
 const stopSlackMs = 2_000;
 
 export interface ExecutorOptions {
@@ -49,21 +41,11 @@ class GuardianExecutor implements Executor {
   readonly stop: () => Promise<void>;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #random: Random;
-  readonly #guardianPath: string;
   readonly #stopGraceMs: number;
+  readonly #keeper: GuardianKeeper;
   readonly #limit: ReturnType<typeof pLimit>;
   readonly #runs = new Map<number, PooledRun>();
   readonly #waitAlarm: Alarm;
-  readonly #pingAlarm: Alarm;
-  readonly #restartAlarm: Alarm;
-  readonly #fenceAlarm: Alarm;
-  #link: GuardianLink | undefined;
-  #linkSinceMs = 0;
-  #failures = 0;
-  #missedPings = 0;
-  #isPongDue = false;
-  #connecting: Promise<void> | undefined;
   #deadlineMs = 0;
   #nextId = 1;
   #stopping = false;
@@ -72,16 +54,21 @@ class GuardianExecutor implements Executor {
     this.slots = options.slots;
     this.#clock = options.clock;
     this.#logger = options.logger;
-    this.#random = options.random;
-    this.#guardianPath =
-      options.guardianPath ?? fileURLToPath(new URL('../guardian/main.js', import.meta.url));
     this.#stopGraceMs = options.stopGraceMs ?? 5_000;
+    this.#keeper = new GuardianKeeper({
+      guardianPath:
+        options.guardianPath ?? fileURLToPath(new URL('../guardian/main.js', import.meta.url)),
+      clock: options.clock,
+      logger: options.logger,
+      random: options.random,
+      onReady: (link) => this.#onReady(link),
+      onMessage: (message) => this.#onMessage(message),
+      onUnanswered: () => this.#onUnanswered(),
+      onGone: (link, how) => this.#onGone(link, how),
+    });
     this.#limit = pLimit(options.slots);
     this.#waitAlarm = new Alarm(this.#clock, () => this.#refuseLate());
-    this.#pingAlarm = new Alarm(this.#clock, () => this.#ping());
-    this.#restartAlarm = new Alarm(this.#clock, () => void this.#restart());
-    this.#fenceAlarm = new Alarm(this.#clock, () => this.#fenceLate());
-    this.start = once(() => this.#connectFirst());
+    this.start = once(() => this.#keeper.start());
     this.stop = once(() => this.#stop());
   }
 
@@ -96,13 +83,12 @@ class GuardianExecutor implements Executor {
   }
 
   healthy(): boolean {
-    return this.#link !== undefined && this.#missedPings < missedPingsUnhealthy && !this.#stopping;
+    return this.#keeper.healthy && !this.#stopping;
   }
 
   setDeadline(deadlineMs: number): void {
     this.#deadlineMs = finite(deadlineMs);
-    this.#link?.send({ type: 'deadline', deadlineMs: this.#deadlineMs });
-    this.#fenceAlarm.set(this.#deadlineMs + fenceSlackMs);
+    this.#keeper.link?.send({ type: 'deadline', deadlineMs: this.#deadlineMs });
   }
 
   run(spec: RunSpec, listener: RunListener, startBy: number): RunHandle {
@@ -137,8 +123,9 @@ class GuardianExecutor implements Executor {
   #begin(run: PooledRun): void {
     run.hasSlot = true;
     if (run.over) return;
-    if (this.#link === undefined) this.#watchWaiting(run);
-    else this.#send(run, this.#link);
+    const { link } = this.#keeper;
+    if (link === undefined) this.#watchWaiting(run);
+    else this.#send(run, link);
   }
 
   #send(run: PooledRun, link: GuardianLink): void {
@@ -177,40 +164,21 @@ class GuardianExecutor implements Executor {
     }
   }
 
-  async #connect(): Promise<void> {
-    const link = new GuardianLink({
-      guardianPath: this.#guardianPath,
-      clock: this.#clock,
-      onMessage: (message) => this.#onMessage(message),
-      onGone: (how) => this.#onGone(link, how),
-    });
-    await link.ready();
-    if (this.#stopping) {
-      await link.end();
-      return;
-    }
-    this.#link = link;
-    this.#linkSinceMs = this.#clock.monotonicMs();
-    this.#isPongDue = false;
-    this.#missedPings = 0;
-    this.#pingAlarm.set(this.#linkSinceMs + pingMs);
+  #onReady(link: GuardianLink): void {
     link.send({ type: 'deadline', deadlineMs: this.#deadlineMs });
     for (const run of this.#runs.values()) {
       if (run.hasSlot && run.sentTo === undefined) this.#send(run, link);
     }
-    this.#logger.debug({ guardian: link.pid }, 'guardian ready');
   }
 
-  #onMessage(message: Exclude<FromGuardian, { type: 'ready' }>): void {
-    this.#isPongDue = false;
-    this.#missedPings = 0;
-    if (message.type === 'pong') return;
+  #onMessage(message: RunMessage): void {
     const run = this.#runs.get(message.id);
     if (run === undefined) return;
     switch (message.type) {
       case 'started':
         run.pid = message.pid;
         run.startedAt = message.at;
+        run.confirmedAtMs = this.#clock.monotonicMs();
         this.#tell(run, () => run.listener.onStarted(message.at, message.pid));
         break;
       case 'output': {
@@ -235,66 +203,29 @@ class GuardianExecutor implements Executor {
   }
 
   #onGone(link: GuardianLink, how: string): void {
-    if (this.#link === link) this.#link = undefined;
-    this.#pingAlarm.clear();
     const lost = [...this.#runs.values()].filter((run) => run.sentTo === link);
     void killLostRuns(lost, this.#clock).then(() => {
       for (const run of lost) run.settleHere('guardian-lost', `the guardian ended (${how})`);
     });
-    if (this.#stopping) return;
-    this.#logger.error({ guardian: link.pid, how, lost: lost.length }, 'guardian lost, restarting');
-    if (this.#clock.monotonicMs() - this.#linkSinceMs > settledMs) this.#failures = 0;
-    this.#restartLater();
   }
 
-  #restartLater(): void {
-    const delayMs = backoffMs(this.#failures, minBackoffMs, maxBackoffMs, this.#random);
-    this.#failures += 1;
-    this.#restartAlarm.set(this.#clock.monotonicMs() + delayMs);
-  }
-
-  async #restart(): Promise<void> {
-    try {
-      this.#connecting = this.#connect();
-      await this.#connecting;
-    } catch (error) {
-      this.#logger.error({ err: error }, 'the guardian could not be restarted');
-      if (!this.#stopping) this.#restartLater();
-    }
-  }
-
-  #ping(): void {
-    if (this.#link === undefined) return;
-    // Counted by our own ticks: a pause of the worker itself is one tick, however long it was.
-    if (this.#isPongDue) this.#missedPings += 1;
-    if (this.#missedPings === missedPingsUnhealthy) {
-      this.#logger.warn({ guardian: this.#link.pid }, 'the guardian does not answer');
-    }
-    if (this.#missedPings >= missedPingsKill) this.#link.kill();
-    this.#isPongDue = true;
-    this.#link.send({ type: 'ping' });
-    this.#pingAlarm.set(this.#clock.monotonicMs() + pingMs);
-  }
-
-  /** The guardian has fenced these long since, unless it is itself stopped. */
-  #fenceLate(): void {
+  /**
+   * A guardian that is stopped cannot fence. It cannot collect its children either, so the numbers
+   * of the groups it ran are still theirs.
+   */
+  #onUnanswered(): void {
+    if (this.#clock.monotonicMs() < this.#deadlineMs) return;
     for (const run of this.#runs.values()) {
       if (!run.spec.guarded || run.pid === undefined) continue;
       const { runId, job } = run.spec;
-      this.#logger.warn({ runId, job }, 'the guardian left a guarded run alive, killing it');
+      this.#logger.warn({ runId, job }, 'killing a guarded run that the guardian left alive');
       signalGroup(run.pid, 'SIGKILL');
     }
   }
 
-  async #connectFirst(): Promise<void> {
-    if (this.#stopping) return;
-    this.#connecting = this.#connect();
-    await this.#connecting;
-  }
-
   async #stop(): Promise<void> {
     this.#stopping = true;
-    for (const alarm of [this.#restartAlarm, this.#waitAlarm]) alarm.clear();
+    this.#waitAlarm.clear();
     for (const run of this.#runs.values()) {
       if (run.sentTo === undefined) run.settleHere('refused', 'the worker is stopping');
       else {
@@ -302,12 +233,10 @@ class GuardianExecutor implements Executor {
         this.#kill(run, 'the worker is stopping', graceMs);
       }
     }
-    // A guardian that is just coming up sees `stopping` and is ended by its own connect.
-    await this.#connecting?.catch(() => undefined);
+    await this.#keeper.stopRestarting();
     await this.#settled(this.#stopGraceMs + stopSlackMs);
-    for (const alarm of [this.#pingAlarm, this.#fenceAlarm]) alarm.clear();
     // What is left is killed by the guardian's end, and settled as lost with it.
-    await this.#link?.end();
+    await this.#keeper.end();
     await this.#settled(stopSlackMs);
   }
 

@@ -45,7 +45,8 @@ export class GuardianLink {
   #resolveReady: () => void = () => undefined;
   #rejectReady: (error: Error) => void = () => undefined;
   #isReady = false;
-  #how: string | undefined;
+  #exit: string | undefined;
+  #fault: string | undefined;
 
   constructor(options: GuardianLinkOptions) {
     this.#options = options;
@@ -61,11 +62,11 @@ export class GuardianLink {
     });
     this.#exited = new Promise<void>((resolve) => {
       this.#child.once('exit', (code, signal) => {
-        this.#how ??= signal === null ? `exit code ${String(code)}` : `signal ${signal}`;
+        this.#exit = signal === null ? `exit code ${String(code)}` : `signal ${signal}`;
         resolve();
       });
       this.#child.once('error', (error) => {
-        this.#how ??= error.message;
+        this.#exit = error.message;
         resolve();
       });
     });
@@ -74,17 +75,19 @@ export class GuardianLink {
       throw new CronmeshError('internal', 'the guardian could not be given its channel');
     }
     this.#socket = socket;
-    const frames = new FrameReader((body) => this.#onMessage(decodeFromGuardian(body)));
+    const frames = new FrameReader((body, isOwn) => {
+      this.#onMessage(decodeFromGuardian(body, isOwn));
+    });
     socket.on('data', (chunk: Buffer) => {
       try {
         frames.push(chunk);
       } catch (error) {
-        socket.destroy(error instanceof Error ? error : new Error(String(error)));
+        this.#fault = `its words make no sense: ${String(error)}`;
+        socket.destroy();
       }
     });
-    socket.on('error', (error) => {
-      this.#how ??= error.message;
-    });
+    // The close that follows says all there is to say.
+    socket.on('error', () => undefined);
     this.#closed = new Promise<void>((resolve) => {
       socket.once('close', () => resolve());
     }).then(() => this.#onClose());
@@ -156,7 +159,7 @@ export class GuardianLink {
     // Without its channel it ends by itself; a stopped one would not.
     this.#child.kill('SIGKILL');
     await this.#exited;
-    const how = this.#how ?? 'unknown';
+    const how = this.#fault ?? this.#exit ?? 'unknown';
     if (this.#isReady) this.#options.onGone(how);
     else this.#rejectReady(new CronmeshError('internal', `the guardian did not start: ${how}`));
   }

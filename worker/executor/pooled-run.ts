@@ -31,6 +31,8 @@ export class PooledRun {
   hasSlot = false;
   pid: number | undefined;
   startedAt: number | undefined;
+  /** When its start was heard of (monotonic ms). */
+  confirmedAtMs = 0;
   killReason: string | undefined;
   receivedBytes = 0;
 

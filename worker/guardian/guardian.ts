@@ -6,14 +6,10 @@
  */
 import type { Clock } from '../../shared/clock.ts';
 import { Alarm } from './alarm.ts';
-import {
-  encodeMessage,
-  encodeOutputHead,
-  type EndedMessage,
-  type StartMessage,
-  type ToGuardian,
-} from './messages.ts';
-import { OutputRelay } from './output-relay.ts';
+import { BufferPool } from './buffer-pool.ts';
+import { encodeMessage, encodeOutputHead, type StartMessage, type ToGuardian } from './messages.ts';
+import { OutputRelay, type SendPiece } from './output-relay.ts';
+import type { PipePool } from './pipe-pool.ts';
 import { readLiveGroups } from './process-group.ts';
 import { RunProcess } from './run-process.ts';
 
@@ -22,12 +18,14 @@ const liveGroupsAgeMs = 20;
 /** The way to the worker. */
 export interface Channel {
   /** Writes the parts in a row; false once more is waiting than should be. */
-  write(parts: readonly Buffer[]): boolean;
+  write(parts: readonly Buffer[], onWritten?: () => void): boolean;
 }
 
 export class Guardian {
   readonly #clock: Clock;
   readonly #channel: Channel;
+  readonly #pipes: PipePool | undefined;
+  readonly #buffers = new BufferPool();
   readonly #runs = new Map<number, RunProcess>();
   readonly #deadlineAlarm: Alarm;
   #deadlineMs = 0;
@@ -37,7 +35,8 @@ export class Guardian {
     groups: undefined,
   };
 
-  constructor(clock: Clock, channel: Channel) {
+  constructor(clock: Clock, channel: Channel, pipes: PipePool | undefined) {
+    this.#pipes = pipes;
     this.#clock = clock;
     this.#channel = channel;
     this.#deadlineAlarm = new Alarm(clock, () => this.#fence());
@@ -93,10 +92,8 @@ export class Guardian {
   #start(message: StartMessage): void {
     const run = new RunProcess(message, {
       clock: this.#clock,
-      output: new OutputRelay(this.#clock, message.spec.maxOutputBytes, (piece, chunks, bytes) => {
-        const head = encodeOutputHead({ id: message.id, ...piece }, bytes);
-        this.#write([head, ...chunks]);
-      }),
+      output: this.#createRelay(message),
+      pipes: this.#pipes,
       hasLiveMember: (groupId) => this.#hasLiveMember(groupId),
       onStarted: (pid, at) => {
         this.#write([encodeMessage({ type: 'started', id: message.id, pid, at })]);
@@ -106,38 +103,30 @@ export class Guardian {
         this.#write([encodeMessage(end)]);
       },
     });
-    // Nothing may come between these checks and the spawn.
+    this.#runs.set(message.id, run);
+    if (this.#paused) run.pause();
+    run.spawn(() => this.#refusal(message.startBy));
+  }
+
+  #createRelay({ id, spec }: StartMessage): OutputRelay {
+    const send: SendPiece = (piece, data, bytes, onSent) => {
+      this.#write([encodeOutputHead({ id, ...piece }, bytes), ...data], onSent);
+    };
+    return new OutputRelay(this.#clock, this.#buffers, spec.maxOutputBytes, send);
+  }
+
+  #refusal(startBy: number): string | undefined {
     if (this.#isDeadlinePassed()) {
       // A long row of starts keeps the deadline's own timer from ringing.
       this.#fence();
-      this.#refuse(message, 'the session deadline has passed');
-      return;
+      return 'the session deadline has passed';
     }
-    const lateMs = this.#clock.monotonicMs() - message.startBy;
-    if (lateMs > 0) {
-      this.#refuse(message, `too late to start, by ${lateMs.toFixed(0)} ms`);
-      return;
-    }
-    this.#runs.set(message.id, run);
-    if (this.#paused) run.pause();
-    run.spawn();
+    const lateMs = this.#clock.monotonicMs() - startBy;
+    return lateMs > 0 ? `too late to start, by ${lateMs.toFixed(0)} ms` : undefined;
   }
 
-  #refuse(message: StartMessage, reason: string): void {
-    const end: EndedMessage = {
-      type: 'ended',
-      id: message.id,
-      at: this.#clock.wallMs(),
-      endedBy: 'refused',
-      reason,
-      outputBytes: 0,
-      outputTruncated: false,
-    };
-    this.#write([encodeMessage(end)]);
-  }
-
-  #write(parts: readonly Buffer[]): void {
-    if (this.#channel.write(parts) || this.#paused) return;
+  #write(parts: readonly Buffer[], onWritten?: () => void): void {
+    if (this.#channel.write(parts, onWritten) || this.#paused) return;
     this.#paused = true;
     for (const run of this.#runs.values()) run.pause();
   }

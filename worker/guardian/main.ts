@@ -4,26 +4,47 @@
  * death, on which every run is killed at once. Signals meant for the worker's group do not move it.
  */
 import { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
 import { systemClock } from '../../shared/clock.ts';
 import { Guardian, type Channel } from './guardian.ts';
-import { channelDescriptor, decodeToGuardian, FrameReader } from './messages.ts';
+import { closeInheritedDescriptors } from './inherited-descriptors.ts';
+import { channelDescriptor, decodeToGuardian, encodeMessage, FrameReader } from './messages.ts';
+import { PipePool } from './pipe-pool.ts';
 
 /** What may wait for a worker that does not read, before the runs are held up. */
 const maxWaitingBytes = 2 * 1024 * 1024;
 
 // Node hands this one to every child, whatever environment the child was given.
 delete process.env['NODE_V8_COVERAGE'];
+closeInheritedDescriptors();
 
 const socket = new Socket({ fd: channelDescriptor, readable: true, writable: true });
 const channel: Channel = {
-  write(parts) {
+  write(parts, onWritten) {
     socket.cork();
-    for (const part of parts) socket.write(part);
+    for (const part of parts.slice(0, -1)) socket.write(part);
+    // Corked writes are done together.
+    socket.write(parts.at(-1) ?? '', onWritten);
     socket.uncork();
     return socket.writableLength < maxWaitingBytes;
   },
 };
-const guardian = new Guardian(systemClock, channel);
+
+/** The runs do without rather than not run. */
+function createPipePool(): PipePool | undefined {
+  const pool = new PipePool(tmpdir());
+  try {
+    pool.fill();
+    return pool;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    const text = `no real pipes for the runs' output, /dev/stdout cannot be opened in them: ${why}`;
+    channel.write([encodeMessage({ type: 'notice', text })]);
+    return undefined;
+  }
+}
+
+const guardian = new Guardian(systemClock, channel, createPipePool());
 const frames = new FrameReader((body) => guardian.handle(decodeToGuardian(body)));
 
 function end(code: number): never {

@@ -49,7 +49,9 @@ export type FromGuardian =
   | EndedMessage
   | { readonly type: 'ready'; readonly monotonicMs: number }
   | { readonly type: 'started'; readonly id: number; readonly pid: number; readonly at: number }
-  | { readonly type: 'pong' };
+  | { readonly type: 'pong' }
+  /** For the worker's log. */
+  | { readonly type: 'notice'; readonly text: string };
 
 const kindJson = 0;
 const kindOutput = 1;
@@ -93,6 +95,7 @@ const fromGuardianTypes: ReadonlySet<unknown> = new Set<FromGuardian['type']>([
   'ready',
   'started',
   'pong',
+  'notice',
 ]);
 
 function isToGuardian(message: { type?: unknown }): message is ToGuardian {
@@ -110,9 +113,10 @@ export function decodeToGuardian(body: Buffer): ToGuardian {
   return message;
 }
 
-/** Throws when the body is not a message of the guardian. Output data is a copy of its own. */
-export function decodeFromGuardian(body: Buffer): FromGuardian {
+/** Throws when the body is not a message of the guardian. Output data may be kept. */
+export function decodeFromGuardian(body: Buffer, isOwn: boolean): FromGuardian {
   if (body[0] === kindOutput) {
+    const data = body.subarray(outputHeadBytes);
     return {
       type: 'output',
       id: body.readUInt32LE(1),
@@ -120,7 +124,7 @@ export function decodeFromGuardian(body: Buffer): FromGuardian {
       at: body.readDoubleLE(6),
       offset: body.readDoubleLE(14),
       // A view would keep the whole read alive for as long as a few bytes of it are kept.
-      data: Buffer.from(body.subarray(outputHeadBytes)),
+      data: isOwn ? data : Buffer.from(data),
     };
   }
   const message = decodeJson(body);
@@ -135,37 +139,59 @@ function decodeJson(body: Buffer): { type?: unknown } {
   return value;
 }
 
-/** Cuts what a socket delivers into frames; `onFrame` gets each body, valid until it returns. */
+/**
+ * Cuts what a socket delivers into frames. `onFrame` gets each body: a view that is valid until it
+ * returns, or one that `isOwn`ed by nobody else.
+ */
 export class FrameReader {
-  readonly #onFrame: (body: Buffer) => void;
-  #chunks: Buffer[] = [];
-  #bytes = 0;
-  #neededBytes = lengthBytes;
+  readonly #onFrame: (body: Buffer, isOwn: boolean) => void;
+  readonly #length = Buffer.alloc(lengthBytes);
+  #lengthFilled = 0;
+  /** A body that came in part; it is put together once, at its full size. */
+  #body: Buffer | undefined;
+  #bodyFilled = 0;
 
-  constructor(onFrame: (body: Buffer) => void) {
+  constructor(onFrame: (body: Buffer, isOwn: boolean) => void) {
     this.#onFrame = onFrame;
   }
 
   push(chunk: Buffer): void {
-    this.#chunks.push(chunk);
-    this.#bytes += chunk.length;
-    // A long frame is joined once, not at every chunk of it.
-    if (this.#bytes < this.#neededBytes) return;
-    const joined = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks, this.#bytes);
     let start = 0;
-    this.#neededBytes = lengthBytes;
-    while (joined.length - start >= lengthBytes) {
-      const bodyBytes = joined.readUInt32LE(start);
-      if (bodyBytes > maxFrameBytes) throw new Error(`a frame of ${String(bodyBytes)} bytes`);
-      const end = start + lengthBytes + bodyBytes;
-      if (end > joined.length) {
-        this.#neededBytes = lengthBytes + bodyBytes;
-        break;
-      }
-      this.#onFrame(joined.subarray(start + lengthBytes, end));
-      start = end;
+    while (start < chunk.length) {
+      if (this.#body === undefined) start = this.#readLength(chunk, start);
+      else start = this.#fillBody(this.#body, chunk, start);
     }
-    this.#bytes = joined.length - start;
-    this.#chunks = this.#bytes === 0 ? [] : [joined.subarray(start)];
+  }
+
+  #readLength(chunk: Buffer, start: number): number {
+    const taken = chunk.copy(this.#length, this.#lengthFilled, start, start + this.#lengthMissing);
+    this.#lengthFilled += taken;
+    const bodyStart = start + taken;
+    if (this.#lengthMissing > 0) return bodyStart;
+    this.#lengthFilled = 0;
+    const bodyBytes = this.#length.readUInt32LE(0);
+    if (bodyBytes > maxFrameBytes) throw new Error(`a frame of ${String(bodyBytes)} bytes`);
+    const bodyEnd = bodyStart + bodyBytes;
+    if (bodyEnd > chunk.length) {
+      this.#body = Buffer.allocUnsafe(bodyBytes);
+      this.#bodyFilled = 0;
+      return bodyStart;
+    }
+    this.#onFrame(chunk.subarray(bodyStart, bodyEnd), false);
+    return bodyEnd;
+  }
+
+  get #lengthMissing(): number {
+    return lengthBytes - this.#lengthFilled;
+  }
+
+  #fillBody(body: Buffer, chunk: Buffer, start: number): number {
+    const taken = chunk.copy(body, this.#bodyFilled, start);
+    this.#bodyFilled += taken;
+    if (this.#bodyFilled === body.length) {
+      this.#body = undefined;
+      this.#onFrame(body, true);
+    }
+    return start + taken;
   }
 }

@@ -4,33 +4,40 @@
  * the bytes are counted and dropped, so that a run is never held up by its cap.
  */
 import type { Clock } from '../../shared/clock.ts';
+import { pooledBufferBytes, type BufferPool } from './buffer-pool.ts';
 
-const pieceBytes = 64 * 1024;
 const pieceMs = 100;
+/** Most runs say little, and hold no pooled buffer for it. */
+const pooledFromBytes = 4 * 1024;
 
 export type OutputStream = 'stdout' | 'stderr';
 
-/** `chunks` in a row are the piece's data. */
+/** `data` is the receiver's until it calls `onSent`. */
 export type SendPiece = (
   piece: { stream: OutputStream; at: number; offset: number },
-  chunks: readonly Buffer[],
+  data: readonly Buffer[],
   bytes: number,
+  onSent: () => void,
 ) => void;
 
 export class OutputRelay {
   readonly #clock: Clock;
+  readonly #pool: BufferPool;
   readonly #maxBytes: number;
   readonly #send: SendPiece;
   #seenBytes = 0;
   #keptBytes = 0;
   #stream: OutputStream = 'stdout';
   #at = 0;
-  #chunks: Buffer[] = [];
+  /** The piece in the making is in `#small`, or, once it is too long for that, in `#pooled`. */
+  #small: Buffer[] = [];
+  #pooled: Buffer | undefined;
   #bytes = 0;
   #cancelFlush: (() => void) | undefined;
 
-  constructor(clock: Clock, maxBytes: number, send: SendPiece) {
+  constructor(clock: Clock, pool: BufferPool, maxBytes: number, send: SendPiece) {
     this.#clock = clock;
+    this.#pool = pool;
     this.#maxBytes = maxBytes;
     this.#send = send;
   }
@@ -44,32 +51,55 @@ export class OutputRelay {
     return this.#seenBytes > this.#keptBytes;
   }
 
+  /** The chunk is the caller's again when this returns. */
   push(stream: OutputStream, chunk: Buffer): void {
     this.#seenBytes += chunk.length;
-    const room = this.#maxBytes - this.#keptBytes;
-    if (room <= 0 || chunk.length === 0) return;
-    const kept = chunk.length > room ? chunk.subarray(0, room) : chunk;
+    const end = Math.min(chunk.length, this.#maxBytes - this.#keptBytes);
+    if (end <= 0) return;
     if (stream !== this.#stream) this.flush();
-    if (this.#bytes === 0) {
-      this.#stream = stream;
-      this.#at = this.#clock.wallMs();
-      this.#cancelFlush = this.#clock.after(pieceMs, () => this.flush());
+    this.#stream = stream;
+    for (let start = 0; start < end; start += pooledBufferBytes) {
+      this.#append(chunk.subarray(start, Math.min(end, start + pooledBufferBytes)));
     }
-    this.#keptBytes += kept.length;
-    this.#chunks.push(kept);
-    this.#bytes += kept.length;
-    if (this.#bytes >= pieceBytes) this.flush();
   }
 
   /** Sends what is waiting; nothing (and no timer) is left behind. */
   flush(): void {
     this.#cancelFlush?.();
     this.#cancelFlush = undefined;
-    if (this.#bytes === 0) return;
-    const [chunks, bytes] = [this.#chunks, this.#bytes];
-    this.#chunks = [];
+    const [bytes, pooled] = [this.#bytes, this.#pooled];
+    if (bytes === 0) return;
+    const data = pooled === undefined ? this.#small : [pooled.subarray(0, bytes)];
+    this.#small = [];
+    this.#pooled = undefined;
     this.#bytes = 0;
-    const offset = this.#keptBytes - bytes;
-    this.#send({ stream: this.#stream, at: this.#at, offset }, chunks, bytes);
+    const piece = { stream: this.#stream, at: this.#at, offset: this.#keptBytes - bytes };
+    this.#send(piece, data, bytes, () => {
+      if (pooled !== undefined) this.#pool.release(pooled);
+    });
+  }
+
+  #append(chunk: Buffer): void {
+    if (this.#bytes + chunk.length > pooledBufferBytes) this.flush();
+    if (this.#bytes === 0) {
+      this.#at = this.#clock.wallMs();
+      this.#cancelFlush = this.#clock.after(pieceMs, () => this.flush());
+    }
+    if (this.#pooled === undefined && this.#bytes + chunk.length < pooledFromBytes) {
+      this.#small.push(Buffer.from(chunk));
+    } else {
+      chunk.copy((this.#pooled ??= this.#moveToPooled()), this.#bytes);
+    }
+    this.#bytes += chunk.length;
+    this.#keptBytes += chunk.length;
+    if (this.#bytes === pooledBufferBytes) this.flush();
+  }
+
+  #moveToPooled(): Buffer {
+    const buffer = this.#pool.take();
+    let end = 0;
+    for (const chunk of this.#small) end += chunk.copy(buffer, end);
+    this.#small = [];
+    return buffer;
   }
 }

@@ -7,6 +7,9 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 
+/** Linux counts so towards user space on every machine. */
+const ticksPerSecond = 100;
+
 /** Signals every member. False when there is none left (never an error). */
 export function signalGroup(groupId: number, signal: NodeJS.Signals): boolean {
   return kill(groupId, signal);
@@ -84,13 +87,34 @@ function readEnvironment(processName: string): Buffer | undefined {
   }
 }
 
-function readProcessStat(processName: string): { state: string; groupId: number } | undefined {
+/** How long ago the process that bears the group's number began; undefined when there is none. */
+export function leaderAgeMs(groupId: number): number | undefined {
+  const leader = readProcessStat(String(groupId));
+  if (leader === undefined) return undefined;
+  try {
+    const uptimeSeconds = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]);
+    return (uptimeSeconds - leader.startTicks / ticksPerSecond) * 1000;
+  } catch {
+    return undefined;
+  }
+}
+
+interface ProcessStat {
+  readonly state: string;
+  readonly groupId: number;
+  /** Since the machine's boot. */
+  readonly startTicks: number;
+}
+
+function readProcessStat(processName: string): ProcessStat | undefined {
   if (processName !== 'self' && !/^\d+$/.test(processName)) return undefined;
   try {
     const text = readFileSync(`/proc/${processName}/stat`, 'utf8');
     // The name in parentheses may hold anything, so the fields are counted from its last one.
-    const [state, , groupId] = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return state === undefined ? undefined : { state, groupId: Number(groupId) };
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    const state = fields[0];
+    if (state === undefined) return undefined;
+    return { state, groupId: Number(fields[2]), startTicks: Number(fields[19]) };
   } catch {
     return undefined;
   }

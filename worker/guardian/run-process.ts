@@ -6,11 +6,13 @@
  * Every timer belongs to the run and is cleared when it is over.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { type Readable } from 'node:stream';
+import { closeSync } from 'node:fs';
+import type { Readable } from 'node:stream';
 import type { Clock } from '../../shared/clock.ts';
 import { Alarm } from './alarm.ts';
 import type { EndedMessage, StartMessage } from './messages.ts';
 import { type OutputRelay, type OutputStream } from './output-relay.ts';
+import type { OutputPipe, PipePool } from './pipe-pool.ts';
 import { groupExists, signalGroup, terminateGroup } from './process-group.ts';
 import { describeSpawnFailure } from './spawn-failure.ts';
 
@@ -24,6 +26,8 @@ const firstTablePoll = 2;
 export interface RunProcessDependencies {
   readonly clock: Clock;
   readonly output: OutputRelay;
+  /** Absent where real pipes cannot be had. */
+  readonly pipes: PipePool | undefined;
   /** False when only zombies are left of a group that still exists. */
   readonly hasLiveMember: (groupId: number) => boolean;
   readonly onStarted: (pid: number, at: number) => void;
@@ -65,22 +69,38 @@ export class RunProcess {
     return this.#start.spec.guarded;
   }
 
-  spawn(): void {
+  /** `refusal` is asked right before the spawn, and nothing comes between: a reason forbids it. */
+  spawn(refusal: () => string | undefined): void {
     const { spec } = this.#start;
+    const pipes: OutputPipe[] = [];
     let child: ChildProcess;
     try {
+      const stdout = this.#takePipe('stdout', pipes);
+      const stderr = this.#takePipe('stderr', pipes);
+      const reason = refusal();
+      if (reason !== undefined) {
+        this.#finishUnstarted('refused', reason);
+        return;
+      }
       child = spawn(spec.shell, ['-c', spec.command], {
         cwd: spec.workingDirectory,
         env: spec.environment,
         detached: true,
-        stdio: ['ignore', 'pipe', 'pipe'],
+        stdio: ['ignore', stdout, stderr],
       });
     } catch (error) {
       this.#failToSpawn(error);
       return;
+    } finally {
+      for (const pipe of pipes) closeSync(pipe.writeDescriptor);
     }
-    this.#listen('stdout', child.stdout);
-    this.#listen('stderr', child.stderr);
+    for (const [name, stream] of [
+      ['stdout', child.stdout],
+      ['stderr', child.stderr],
+    ] as const) {
+      stream?.on('data', (chunk: Buffer) => this.#onChunk(name, stream, chunk));
+      if (stream !== null) this.#watch(stream);
+    }
     if (child.pid === undefined) {
       child.once('error', (error) => this.#failToSpawn(error));
       return;
@@ -128,14 +148,23 @@ export class RunProcess {
     for (const stream of this.#open) stream.resume();
   }
 
-  #listen(name: OutputStream, stream: Readable | null): void {
-    if (stream === null) return;
+  /** What goes into the child's stdio: the end of a real pipe, or Node's word for one of its own. */
+  #takePipe(name: OutputStream, taken: OutputPipe[]): number | 'pipe' {
+    const pipe = this.#deps.pipes?.take((chunk) => this.#onChunk(name, pipe?.reader, chunk));
+    if (pipe === undefined) return 'pipe';
+    taken.push(pipe);
+    this.#watch(pipe.reader);
+    return pipe.writeDescriptor;
+  }
+
+  #onChunk(name: OutputStream, stream: Readable | undefined, chunk: Buffer): void {
+    this.#deps.output.push(name, chunk);
+    // At the child's exit Node resumes the streams it made by itself.
+    if (this.#paused) stream?.pause();
+  }
+
+  #watch(stream: Readable): void {
     this.#open.add(stream);
-    stream.on('data', (chunk: Buffer) => {
-      this.#deps.output.push(name, chunk);
-      // At the child's exit Node resumes its streams by itself.
-      if (this.#paused) stream.pause();
-    });
     // A broken pipe is a closed one.
     stream.on('error', () => undefined);
     stream.once('close', () => {
@@ -220,11 +249,12 @@ export class RunProcess {
   }
 
   #failToSpawn(error: unknown): void {
+    this.#finishUnstarted('spawn-error', describeSpawnFailure(error, this.#start.spec));
+  }
+
+  #finishUnstarted(endedBy: 'spawn-error' | 'refused', reason: string): void {
     for (const stream of this.#open) stream.destroy();
-    this.#finish({
-      endedBy: 'spawn-error',
-      reason: describeSpawnFailure(error, this.#start.spec),
-    });
+    this.#finish({ endedBy, reason });
   }
 
   #finish(end: Pick<EndedMessage, 'endedBy' | 'reason' | 'exitCode' | 'signal'>): void {

@@ -1,0 +1,159 @@
+/** How output becomes pieces, and alarms that never ring early: on a clock that the test moves. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Clock } from '../../shared/clock.ts';
+import { Alarm } from '../../worker/guardian/alarm.ts';
+import { BufferPool } from '../../worker/guardian/buffer-pool.ts';
+import { OutputRelay } from '../../worker/guardian/output-relay.ts';
+
+class TestClock implements Clock {
+  nowMs = 1000;
+  readonly timers = new Set<{ atMs: number; callback: () => void }>();
+  /** Timers ring this much too soon, as the system's do by a fraction of a millisecond. */
+  earlyMs = 0;
+  /** No timer waits longer than this, as the system's end at 25 days. */
+  longestMs = Infinity;
+
+  wallMs(): number {
+    return this.nowMs;
+  }
+
+  monotonicMs(): number {
+    return this.nowMs;
+  }
+
+  after(delayMs: number, callback: () => void): () => void {
+    const atMs = this.nowMs + Math.min(delayMs, this.longestMs) - this.earlyMs;
+    const timer = { atMs: Math.max(this.nowMs, atMs), callback };
+    this.timers.add(timer);
+    return () => this.timers.delete(timer);
+  }
+
+  advanceTo(toMs: number): void {
+    for (;;) {
+      const [next] = [...this.timers]
+        .filter((timer) => timer.atMs <= toMs)
+        .toSorted((left, right) => left.atMs - right.atMs);
+      if (next === undefined) break;
+      this.timers.delete(next);
+      this.nowMs = Math.max(this.nowMs, next.atMs);
+      // Early timers would otherwise be armed again without time passing.
+      if (this.earlyMs > 0) this.nowMs += this.earlyMs / 2;
+      next.callback();
+    }
+    this.nowMs = toMs;
+  }
+}
+
+function createRelay(maxBytes: number): {
+  clock: TestClock;
+  relay: OutputRelay;
+  pieces: string[];
+} {
+  const clock = new TestClock();
+  const pieces: string[] = [];
+  const relay = new OutputRelay(clock, new BufferPool(), maxBytes, (piece, data, bytes, onSent) => {
+    const text = Buffer.concat(data).toString();
+    assert.equal(bytes, text.length);
+    const shown = text.length > 20 ? `${text.slice(0, 3)}...` : text;
+    pieces.push(`${String(piece.at)} ${piece.stream}@${String(piece.offset)} ${shown}`);
+    onSent();
+  });
+  return { clock, relay, pieces };
+}
+
+test('chunks of one stream are joined for 100 ms', () => {
+  const { clock, relay, pieces } = createRelay(1000);
+  relay.push('stdout', Buffer.from('a'));
+  clock.advanceTo(1050);
+  relay.push('stdout', Buffer.from('b'));
+  assert.deepEqual(pieces, []);
+  clock.advanceTo(1100);
+  assert.deepEqual(pieces, ['1000 stdout@0 ab']);
+  clock.advanceTo(2000);
+  relay.push('stdout', Buffer.from('c'));
+  relay.flush();
+  assert.deepEqual(pieces.slice(1), ['2000 stdout@2 c']);
+  assert.equal(clock.timers.size, 0);
+  relay.flush();
+  assert.equal(pieces.length, 2);
+});
+
+test('a change of stream ends a piece, so the order of arrival stays', () => {
+  const { relay, pieces } = createRelay(1000);
+  relay.push('stderr', Buffer.from('e'));
+  relay.push('stdout', Buffer.from('o'));
+  relay.push('stdout', Buffer.from('o'));
+  relay.push('stderr', Buffer.from('e'));
+  relay.flush();
+  assert.deepEqual(pieces, ['1000 stderr@0 e', '1000 stdout@1 oo', '1000 stderr@3 e']);
+});
+
+test('64 KiB are sent at once, and chunks are not split over pieces without need', () => {
+  const { clock, relay, pieces } = createRelay(10_000_000);
+  const chunk = Buffer.alloc(64 * 1024);
+  for (const letter of 'xyz') relay.push('stdout', chunk.fill(letter));
+  assert.deepEqual(pieces, [
+    '1000 stdout@0 xxx...',
+    '1000 stdout@65536 yyy...',
+    '1000 stdout@131072 zzz...',
+  ]);
+  assert.equal(clock.timers.size, 0);
+  for (const letter of 'abc') relay.push('stdout', chunk.subarray(0, 30_000).fill(letter));
+  relay.flush();
+  assert.deepEqual(pieces.slice(3), ['1000 stdout@196608 aaa...', '1000 stdout@256608 ccc...']);
+});
+
+test('whatever the sizes of the chunks, the bytes are the same', () => {
+  const clock = new TestClock();
+  const received: Buffer[] = [];
+  const relay = new OutputRelay(clock, new BufferPool(), 1_000_000, (piece, data, _, onSent) => {
+    assert.equal(piece.offset, Buffer.concat(received).length);
+    received.push(...data.map((part) => Buffer.from(part)));
+    onSent();
+  });
+  const sent: Buffer[] = [];
+  for (const [index, bytes] of [1, 4095, 1, 100, 4096, 70_000, 3, 65_536, 200_000].entries()) {
+    const chunk = Buffer.alloc(bytes, `chunk ${String(index)} `);
+    sent.push(Buffer.from(chunk));
+    relay.push('stderr', chunk);
+    chunk.fill(0);
+  }
+  relay.flush();
+  assert.ok(Buffer.concat(received).equals(Buffer.concat(sent)));
+});
+
+test('the cap cuts in the middle of a chunk and counts on', () => {
+  const { relay, pieces } = createRelay(5);
+  relay.push('stdout', Buffer.from('abc'));
+  assert.equal(relay.truncated, false);
+  relay.push('stderr', Buffer.from('defg'));
+  relay.push('stdout', Buffer.from('h'));
+  relay.flush();
+  assert.deepEqual(pieces, ['1000 stdout@0 abc', '1000 stderr@3 de']);
+  assert.equal(relay.seenBytes, 8);
+  assert.equal(relay.truncated, true);
+});
+
+test('an alarm never rings early, can be moved, and leaves no timer', () => {
+  const clock = new TestClock();
+  clock.earlyMs = 0.5;
+  clock.longestMs = 300;
+  const rings: number[] = [];
+  const alarm = new Alarm(clock, () => rings.push(clock.nowMs));
+  alarm.set(2000);
+  clock.advanceTo(1999);
+  assert.deepEqual(rings, []);
+  clock.advanceTo(2010);
+  assert.equal(rings.length, 1);
+  assert.ok((rings[0] ?? 0) >= 2000);
+  assert.equal(alarm.atMs, Infinity);
+  alarm.set(3000);
+  alarm.set(2500);
+  clock.advanceTo(2600);
+  assert.equal(rings.length, 2);
+  alarm.set(2700);
+  alarm.clear();
+  alarm.set(Infinity);
+  assert.equal(clock.timers.size, 0);
+});

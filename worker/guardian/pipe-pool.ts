@@ -1,0 +1,90 @@
+/**
+ * Real pipes for the runs' output. What Node gives a child as a pipe is a socket, and a script that
+ * says `echo ... > /dev/stderr` fails on it (ENXIO). Node cannot make pipes, but it can open FIFOs:
+ * they are made in batches by mkfifo(1), unlinked at once, and from then on reached through their
+ * descriptors only. A pipe whose last writer is gone and which was read to its end is used again.
+ * Where that is not to be had (no mkfifo, no /proc) there is no pool, and the runs get sockets.
+ */
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { Socket, type ConnectOpts, type SocketConstructorOpts } from 'node:net';
+import { join } from 'node:path';
+
+const batchSize = 64;
+const readBytes = 64 * 1024;
+
+export interface OutputPipe {
+  /** For the child; close it once the child has it, or the pipe never ends. */
+  readonly writeDescriptor: number;
+  readonly reader: Socket;
+}
+
+export class PipePool {
+  readonly #folder: string;
+  /** Each keeps one unlinked FIFO alive; nothing is ever read from it. */
+  readonly #keepers: number[] = [];
+  /** All readers read into this one: what nobody keeps leaves nothing to collect. */
+  readonly #buffer = Buffer.allocUnsafeSlow(readBytes);
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** Makes sure that there are pipes to take. Throws when there cannot be any. */
+  fill(): void {
+    const folder = mkdtempSync(join(this.#folder, 'cronmesh-pipes-'));
+    try {
+      const paths = Array.from({ length: batchSize }, (_, index) => join(folder, String(index)));
+      execFileSync('mkfifo', ['-m', '600', ...paths], { stdio: 'ignore', timeout: 5_000 });
+      for (const path of paths) {
+        this.#keepers.push(openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+
+  /**
+   * `onChunk` gets what is read, valid until it returns. Throws when the system has no descriptor
+   * left for a pipe.
+   */
+  take(onChunk: (chunk: Buffer) => void): OutputPipe {
+    if (this.#keepers.length === 0) this.fill();
+    const keeper = this.#keepers.pop();
+    if (keeper === undefined) throw new Error('no pipe could be made');
+    // Opened anew, so that the reader's end and a writer's end are of this use only.
+    const path = `/proc/self/fd/${String(keeper)}`;
+    let readDescriptor: number | undefined;
+    try {
+      readDescriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+      const writeDescriptor = openSync(path, constants.O_WRONLY);
+      return { writeDescriptor, reader: this.#createReader(readDescriptor, keeper, onChunk) };
+    } catch (error) {
+      if (readDescriptor !== undefined) closeSync(readDescriptor);
+      closeSync(keeper);
+      throw error;
+    }
+  }
+
+  #createReader(descriptor: number, keeper: number, onChunk: (chunk: Buffer) => void): Socket {
+    const options: SocketConstructorOpts & ConnectOpts = {
+      fd: descriptor,
+      readable: true,
+      writable: false,
+      onread: {
+        buffer: this.#buffer,
+        callback: (bytes) => {
+          onChunk(this.#buffer.subarray(0, bytes));
+          return true;
+        },
+      },
+    };
+    const reader = new Socket(options);
+    reader.once('close', () => {
+      // One that did not end may still be written to, by a process that nobody listens to.
+      if (reader.readableEnded) this.#keepers.push(keeper);
+      else closeSync(keeper);
+    });
+    return reader;
+  }
+}
