@@ -49,12 +49,13 @@ export async function buildConsole(root, announce) {
 }
 
 async function runBuilder(root, name, args, limitSeconds) {
-  const env = { NODE_ENV: undefined };
+  const env = { NODE_ENV: undefined, FORCE_COLOR: undefined, NO_COLOR: '1' };
   const result = await run(process.execPath, args, { cwd: root, limitSeconds, env });
   if (result.ok) return;
+  const said = `${result.stdout}${result.stderr}`.replaceAll(/^\s+at .+:\d+:\d+\)?\n/gm, '');
   throw new SetupError(
     'the build failed.',
-    [{ what: name, why: lastLines(`${result.stdout}${result.stderr}`, 40) || result.why }],
+    [{ what: name, why: lastLines(said, 40) || result.why }],
     'To go on: correct what is named above, then start again.',
   );
 }
