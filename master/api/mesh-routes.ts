@@ -1,0 +1,188 @@
+/** The mesh itself: workers, the overview, schedule previews, the live stream. */
+import { z } from 'zod';
+import type { Clock } from '../../shared/clock.ts';
+import { renderGot } from '../../shared/errors.ts';
+import { parseSchedule } from '../../shared/schedule/parse-schedule.ts';
+import { previewTicks } from '../../shared/schedule/preview.ts';
+import type { EventStreams } from '../http/event-stream.ts';
+import { badField } from '../http/problem.ts';
+import { ok } from '../http/reply.ts';
+import { defineRoute, type Route } from '../http/route.ts';
+import type { JobIndex } from '../jobs/job-index.ts';
+import { scheduleWords } from '../jobs/job-items.ts';
+import { topics, type ChangeHub, type Topic } from '../live/change-hub.ts';
+import type { MeshLink } from '../live/mesh-link.ts';
+import type { StoreHealth } from '../live/store-health.ts';
+import type { OpenFires } from '../runs/open-fires.ts';
+import { epochMs, overviewShape, previewShape, workerListShape, type Shape } from './shapes.ts';
+
+export interface MeshDeps {
+  readonly link: MeshLink;
+  readonly index: JobIndex;
+  readonly openFires: OpenFires;
+  readonly storeHealth: StoreHealth;
+  readonly streams: EventStreams;
+  readonly hub: ChangeHub;
+  readonly clock: Clock;
+}
+
+const previewBody = z.strictObject({
+  cronExpr: z.string().max(1_024),
+  timezone: z.string().max(256).default('UTC'),
+  count: z.int().min(1).max(100).default(10),
+  after: z.int().min(0).max(8_640_000_000_000_000).optional().describe('Epoch ms; default now.'),
+});
+
+export function meshRoutes(deps: MeshDeps): Route[] {
+  const { link, streams, hub, clock } = deps;
+  return [
+    defineRoute({
+      method: 'GET',
+      path: '/api/v1/workers',
+      summary: 'Workers that are alive',
+      tag: 'mesh',
+      query: z.strictObject({}),
+      replies: { 200: { description: 'All of them, by id.', schema: workerListShape } },
+      refusals: [503],
+      handle: async () => {
+        link.requireSynced();
+        return ok({ items: workerItems(link), stale: link.status.etcd === 'stale' });
+      },
+    }),
+    defineRoute({
+      method: 'GET',
+      path: '/api/v1/overview',
+      summary: 'The mesh in a few numbers, and what needs attention',
+      tag: 'mesh',
+      query: z.strictObject({}),
+      replies: { 200: { description: 'Now.', schema: overviewShape } },
+      refusals: [503],
+      handle: async () => {
+        link.requireSynced();
+        return ok(await overview(deps));
+      },
+    }),
+    defineRoute({
+      method: 'POST',
+      path: '/api/v1/schedule/preview',
+      summary: 'When a schedule would fire, in words and as times',
+      tag: 'schedule',
+      body: previewBody,
+      replies: {
+        200: {
+          description: 'The next fires; a note where a DST change moved one.',
+          schema: previewShape,
+        },
+      },
+      refusals: [400, 413, 415, 422],
+      handle: async ({ body: { cronExpr, timezone, count, after = clock.wallMs() } }) => {
+        const schedule = parseSchedule(cronExpr, timezone, { afterMs: after });
+        return ok({
+          canonical: schedule.canonical,
+          scheduleText: scheduleWords(schedule),
+          kind: schedule.kind,
+          ticks: previewTicks(schedule, after, count),
+        } satisfies Shape<typeof previewShape>);
+      },
+    }),
+    defineRoute({
+      method: 'GET',
+      path: '/api/v1/stream',
+      summary: 'What changes, as hints (server-sent events)',
+      tag: 'mesh',
+      query: z.strictObject({
+        topics: z
+          .string()
+          .max(100)
+          .default(topics.join(','))
+          .describe(`Some of ${topics.join(',')}.`),
+      }),
+      isStream: true,
+      replies: {
+        200: {
+          description:
+            'Events `snapshot`, `status` {etcd, since}, and by topic {names, more?, revision}.',
+          type: 'text/event-stream',
+          schema: z.string(),
+        },
+      },
+      refusals: [400, 503],
+      handle: async ({ query }) => {
+        const wanted = readTopics(query.topics);
+        return streams.open((stream) => hub.watch(stream, wanted));
+      },
+    }),
+  ];
+}
+
+function readTopics(text: string): Set<Topic> {
+  const wanted = new Set<Topic>();
+  for (const word of text.split(',')) {
+    const topic = topics.find((known) => known === word.trim());
+    if (topic === undefined) {
+      throw badField('topics', 'names no topic', `some of ${topics.join(', ')}`, renderGot(word));
+    }
+    wanted.add(topic);
+  }
+  return wanted;
+}
+
+function workerItems(link: MeshLink): Shape<typeof workerListShape>['items'] {
+  return [...link.view.snapshot.workers.values()]
+    .map(({ value }) => {
+      const { id, host, version, pid, slots, running, load, clockOffsetMs, state } = value;
+      return {
+        id,
+        host,
+        version,
+        pid,
+        slots,
+        running,
+        load,
+        ...(clockOffsetMs === undefined ? {} : { clockOffsetMs }),
+        state,
+        reasons: value.reasons,
+        startedAt: value.startedAt,
+        beatAt: value.wallMs,
+        session: value.session,
+      };
+    })
+    .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+async function overview(deps: MeshDeps): Promise<Shape<typeof overviewShape>> {
+  const { link, index, openFires, storeHealth } = deps;
+  const store = await storeHealth.check();
+  const workers = { ready: 0, draining: 0, blocked: 0 };
+  for (const { value } of link.view.snapshot.workers.values()) workers[value.state]++;
+  const { etcd, since } = link.status;
+  const jobs = {
+    total: index.total,
+    paused: index.count('paused'),
+    quarantined: index.count('quarantined'),
+  };
+  const notes = [
+    ...(etcd === 'stale'
+      ? [
+          `This master has not heard etcd since ${new Date(since).toISOString()}; what it shows is old.`,
+        ]
+      : []),
+    ...(store.ok ? [] : [`History cannot be read: ${store.reason ?? 'no reason given'}.`]),
+    ...(workers.ready === 0 ? ['No worker is ready: nothing fires.'] : []),
+    ...(workers.blocked > 0 ? [`${things(workers.blocked, 'worker')} blocked.`] : []),
+    ...(jobs.quarantined > 0 ? [`${things(jobs.quarantined, 'job')} quarantined.`] : []),
+  ];
+  return {
+    jobs,
+    running: openFires.count,
+    workers,
+    etcd,
+    etcdSince: epochMs.parse(since),
+    store: store.ok ? 'ok' : 'down',
+    notes,
+  };
+}
+
+function things(count: number, noun: string): string {
+  return count === 1 ? `1 ${noun} is` : `${count} ${noun}s are`;
+}

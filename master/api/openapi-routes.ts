@@ -1,0 +1,26 @@
+/** `/api/v1/openapi.json`: the document of every route, this one too. */
+import { z } from 'zod';
+import { openApiDocument } from '../http/openapi-document.ts';
+import { ok } from '../http/reply.ts';
+import { defineRoute, type Route } from '../http/route.ts';
+
+export function withOpenApi(routes: readonly Route[], version: string): Route[] {
+  let document: unknown;
+  const all: Route[] = [
+    ...routes,
+    defineRoute({
+      method: 'GET',
+      path: '/api/v1/openapi.json',
+      summary: 'This document',
+      tag: 'meta',
+      replies: {
+        200: { description: 'OpenAPI 3.1.', schema: z.looseObject({ openapi: z.string() }) },
+      },
+      handle: async () => {
+        document ??= openApiDocument(all, version);
+        return ok(document, { 'Cache-Control': 'no-cache' });
+      },
+    }),
+  ];
+  return all;
+}

@@ -1,0 +1,134 @@
+/**
+ * Server-sent events to one client, and the house of all of them: how many there may be, the
+ * heartbeats that keep proxies from giving up, and the orderly end. A client that does not read is
+ * seen by `bufferedBytes`; nothing here buffers without the sender knowing.
+ */
+import { Readable } from 'node:stream';
+import type { Clock } from '../../shared/clock.ts';
+import { CronmeshError } from '../../shared/errors.ts';
+import type { Component } from '../../shared/lifecycle.ts';
+import type { Reply } from './reply.ts';
+
+const heartbeatMs = 15_000;
+const retryMs = 2_000;
+/** After an orderly end the client should be elsewhere soon: another master stands behind the proxy. */
+const retryAfterEndMs = 500;
+
+export interface EventStream {
+  /** True once the client is gone or end() was called. */
+  readonly isOver: boolean;
+  /** Waiting in memory for a client that does not read. */
+  readonly bufferedBytes: number;
+  /** `id` is what a reconnecting client sends as Last-Event-ID. */
+  send(event: string, data: unknown, id?: string): void;
+  /** Ends it; the client comes back by itself, soon. */
+  end(): void;
+  onOver(callback: () => void): void;
+}
+
+export class EventStreams implements Component {
+  readonly #clock: Clock;
+  readonly #limit: number;
+  readonly #open = new Set<OpenStream>();
+  #cancelHeartbeat: (() => void) | undefined;
+  #stopped = false;
+
+  constructor(clock: Clock, limit: number) {
+    this.#clock = clock;
+    this.#limit = limit;
+  }
+
+  get count(): number {
+    return this.#open.size;
+  }
+
+  /** Throws `busy` when there are too many, or the master is about to stop. */
+  open(begin: (stream: EventStream) => void): Reply {
+    if (this.#stopped || this.#open.size >= this.#limit) {
+      throw new CronmeshError(
+        'busy',
+        this.#stopped
+          ? 'This master is stopping.'
+          : `This master serves ${this.#limit} live streams already.`,
+      );
+    }
+    const stream = new OpenStream();
+    this.#open.add(stream);
+    stream.onOver(() => this.#open.delete(stream));
+    stream.comment(`retry: ${retryMs}`);
+    begin(stream);
+    return {
+      status: 200,
+      type: 'text/event-stream; charset=utf-8',
+      content: stream.body,
+      headers: { 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' },
+    };
+  }
+
+  async start(): Promise<void> {
+    this.#cancelHeartbeat ??= this.#clock.after(heartbeatMs, () => {
+      for (const stream of this.#open) stream.comment(': still here');
+      this.#cancelHeartbeat = undefined;
+      if (!this.#stopped) void this.start();
+    });
+  }
+
+  /** Ends all of them. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelHeartbeat?.();
+    for (const stream of this.#open) stream.end();
+  }
+}
+
+class OpenStream implements EventStream {
+  // Nothing to do on read(): whoever sends looks at what is buffered.
+  readonly body = new Readable({ read: () => undefined, highWaterMark: 64 * 1024 });
+  #over = false;
+  readonly #callbacks: (() => void)[] = [];
+
+  constructor() {
+    this.body.once('close', () => this.#finish());
+    this.body.once('error', () => this.#finish());
+  }
+
+  get isOver(): boolean {
+    return this.#over;
+  }
+
+  get bufferedBytes(): number {
+    return this.body.readableLength;
+  }
+
+  send(event: string, data: unknown, id?: string): void {
+    const idLine = id === undefined ? '' : `id: ${id}\n`;
+    this.#write(`${idLine}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+  }
+
+  /** A line that is no event: a comment, or a field of the stream itself. */
+  comment(line: string): void {
+    this.#write(`${line}\n\n`);
+  }
+
+  end(): void {
+    if (this.#over) return;
+    this.comment(`retry: ${retryAfterEndMs}`);
+    this.body.push(null);
+    this.#finish();
+  }
+
+  onOver(callback: () => void): void {
+    if (this.#over) callback();
+    else this.#callbacks.push(callback);
+  }
+
+  #write(text: string): void {
+    if (!this.#over) this.body.push(text);
+  }
+
+  #finish(): void {
+    if (this.#over) return;
+    this.#over = true;
+    for (const callback of this.#callbacks.splice(0)) callback();
+  }
+}

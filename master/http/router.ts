@@ -1,0 +1,116 @@
+/**
+ * From the table of routes to koa: dispatch, HEAD beside every GET, OPTIONS and 405 with Allow, the
+ * console's files, and a problem document for what is not there.
+ */
+import Router from '@koa/router';
+import type { Context } from 'koa';
+import { CronmeshError, renderGot } from '../../shared/errors.ts';
+import { readJsonBody } from './json-body.ts';
+import { readQuery } from './query.ts';
+import { Refusal, type Reply } from './reply.ts';
+import type { RawCall, Route } from './route.ts';
+
+export interface Dispatch {
+  /** The path pattern of the route that matches, for metrics; undefined when none does. */
+  patternOf(path: string): string | undefined;
+  /** Answers what the table names; everything else goes on to `rest`. */
+  readonly routes: ReturnType<Router['routes']>;
+  rest(context: Context): Promise<void>;
+}
+
+/** `serveFile` answers what is outside the API. */
+export function createDispatch(
+  routes: readonly Route[],
+  serveFile: (context: Context) => Promise<Reply | undefined>,
+): Dispatch {
+  const router = new Router({ sensitive: true, strict: true });
+  for (const route of routes) {
+    router.register(route.path, [route.method], (context) => answer(route, context));
+  }
+  return {
+    routes: router.routes(),
+    patternOf: (path) => {
+      const pattern = router.match(path, '').path[0]?.path;
+      return typeof pattern === 'string' ? pattern : undefined;
+    },
+    rest: async (context) => {
+      const { path, method } = context;
+      const isFile = path !== '/api' && !path.startsWith('/api/');
+      const others = router.match(path, method).path.flatMap((layer) => layer.methods);
+      const methods = others.length === 0 && isFile ? ['GET', 'HEAD'] : others;
+      if (methods.length > 0 && !methods.includes(method)) {
+        refuseMethod(context, methods);
+        return;
+      }
+      const file = isFile ? await serveFile(context) : undefined;
+      if (file === undefined) throw notThere(context);
+      send(context, file);
+    },
+  };
+}
+
+async function answer(route: Route, context: Context): Promise<void> {
+  if (context.method === 'HEAD' && route.isStream === true) {
+    context.status = 200;
+    return;
+  }
+  const gone = new AbortController();
+  context.res.once('close', () => gone.abort());
+  const { req, querystring } = context;
+  const call: RawCall = {
+    params: paramsOf(context),
+    query: readQuery(route.query, querystring),
+    readBody: (isOptional) => readJsonBody(req, isOptional),
+    headers: req.headers,
+    by: askerOf(context),
+    signal: gone.signal,
+  };
+  send(context, await route.answer(call));
+}
+
+function send(context: Context, reply: Reply): void {
+  context.status = reply.status;
+  for (const [name, value] of Object.entries(reply.headers ?? {})) context.set(name, value);
+  if ('json' in reply) {
+    context.type = 'application/json; charset=utf-8';
+    context.body = JSON.stringify(reply.json);
+  } else if ('content' in reply) {
+    context.type = reply.type;
+    context.body = reply.content;
+  } else {
+    context.body = null;
+  }
+}
+
+function paramsOf(context: Context): Record<string, string> {
+  const params: unknown = context['params'];
+  if (typeof params !== 'object' || params === null) return {};
+  const texts = Object.entries(params).map(([name, value]) => [name, String(value)] as const);
+  return Object.fromEntries(texts);
+}
+
+/** Only a browser says where a request of its own comes from. */
+function askerOf({ req }: Context): string {
+  const program = req.headers['sec-fetch-site'] === undefined ? 'api' : 'console';
+  return `${program} ${req.socket.remoteAddress ?? ''}`.trim();
+}
+
+function refuseMethod(context: Context, methods: readonly string[]): void {
+  const allow = [...new Set([...methods, 'OPTIONS'])].toSorted().join(', ');
+  if (context.method === 'OPTIONS') {
+    context.set('Allow', allow);
+    context.status = 204;
+    return;
+  }
+  const got = renderGot(context.method);
+  throw new Refusal(
+    new CronmeshError('method-not-allowed', `${context.method} is not possible here`, {
+      problems: [{ field: 'method', message: 'is not possible here', expected: allow, got }],
+    }),
+    { Allow: allow },
+  );
+}
+
+function notThere(context: Context): CronmeshError {
+  return new CronmeshError('not-found', `There is nothing at ${renderGot(context.path)}`);
+}

@@ -1,0 +1,149 @@
+/** Jobs as the API shows them, made from what the view holds of them. */
+import type { HistoryRow } from '../../shared/history/records.ts';
+import type { JobEntry } from '../../shared/mesh/job-entry.ts';
+import type { Held, JobParts } from '../../shared/mesh/view.ts';
+import type { FireValue } from '../../shared/protocol/values.ts';
+import type { Schedule } from '../../shared/schedule/schedule.ts';
+import { describeSchedule } from '../../shared/schedule/describe.ts';
+import { previewTicks } from '../../shared/schedule/preview.ts';
+import type {
+  jobDetailShape,
+  jobListItemShape,
+  openRunShape,
+  runBriefShape,
+  Shape,
+  stateShape,
+} from '../api/shapes.ts';
+import { groupOf, type JobWithEntry } from './job-query.ts';
+import type { NextTicks } from './next-ticks.ts';
+
+const shownCommandLength = 200;
+const shownTicks = 5;
+
+const words = new WeakMap<Schedule, string>();
+
+/** The schedule in words, with its zone when that is not UTC. */
+export function scheduleWords(schedule: Schedule): string {
+  let text = words.get(schedule);
+  if (text === undefined) {
+    text = describeSchedule(schedule);
+    words.set(schedule, text);
+  }
+  return text;
+}
+
+export function jobListItem(
+  { name, entry, fires, state }: JobWithEntry,
+  nextTicks: NextTicks,
+  nowMs: number,
+  lastRuns: readonly HistoryRow[],
+): Shape<typeof jobListItemShape> {
+  const nextTick = nextTicks.of(entry, nowMs);
+  return {
+    name,
+    ...describedPart(entry),
+    ...(nextTick === undefined ? {} : { nextTick }),
+    running: fires.size,
+    ...statePart(state),
+    ...revisionsOf(entry),
+    lastRuns: lastRuns.map(runBrief),
+  };
+}
+
+function describedPart(entry: JobEntry) {
+  if (!entry.ok) {
+    return {
+      group: groupOf(entry),
+      description: '',
+      command: '',
+      cronExpr: '',
+      timezone: '',
+      enabled: false,
+      concurrency: 'forbid' as const,
+      scheduleText: '',
+      quarantined: entry.problems,
+    };
+  }
+  const { group, description, command, cronExpr, timezone, enabled, concurrency } = entry.job;
+  return {
+    group,
+    description,
+    command: shortened(command),
+    cronExpr,
+    timezone,
+    enabled,
+    concurrency,
+    scheduleText: scheduleWords(entry.schedule),
+  };
+}
+
+/** Never ends in half a character. */
+function shortened(command: string): string {
+  return command.slice(0, shownCommandLength).replace(/[\uD800-\uDBFF]$/, '');
+}
+
+export function jobDetail(
+  entry: JobEntry,
+  parts: JobParts | undefined,
+  nowMs: number,
+): Shape<typeof jobDetailShape> {
+  const fires = parts === undefined ? [] : [...parts.fires.values()];
+  const live = { running: fires.map(openRun), ...statePart(parts?.state) };
+  if (!entry.ok) {
+    return {
+      ...revisionsOf(entry),
+      scheduleText: '',
+      nextTicks: [],
+      ...live,
+      quarantined: entry.problems,
+      raw: entry.raw.toString('utf8'),
+    };
+  }
+  const { job, schedule } = entry;
+  return {
+    job,
+    ...revisionsOf(entry),
+    scheduleText: scheduleWords(schedule),
+    nextTicks: job.enabled ? previewTicks(schedule, nowMs, shownTicks).map(({ tick }) => tick) : [],
+    ...live,
+  };
+}
+
+export function openRun(fire: Held<FireValue>): Shape<typeof openRunShape> {
+  const { runId, worker, tick, attempt, cause } = fire.value;
+  return { runId, worker, tick, attempt, cause, fence: fire.createRevision };
+}
+
+export function runBrief(row: HistoryRow): Shape<typeof runBriefShape> {
+  const { id, kind, tick, outcome, startedAt, endedAt, reason } = row;
+  return {
+    id,
+    kind,
+    tick,
+    ...(outcome === undefined ? {} : { outcome }),
+    ...(startedAt === undefined ? {} : { startedAt }),
+    ...(endedAt === undefined ? {} : { endedAt }),
+    ...(reason === undefined ? {} : { reason }),
+  };
+}
+
+function revisionsOf(entry: JobEntry) {
+  return { revision: entry.modRevision, createdRevision: entry.createRevision };
+}
+
+function statePart(held: JobParts['state']): { readonly state?: Shape<typeof stateShape> } {
+  if (held === undefined) return {};
+  const { outcome, tick, runId, worker, endedAt, startedAt, exitCode, reason } = held.value;
+  return {
+    state: {
+      outcome,
+      tick,
+      runId,
+      worker,
+      endedAt,
+      ...(startedAt === undefined ? {} : { startedAt }),
+      ...(exitCode === undefined ? {} : { exitCode }),
+      ...(reason === undefined ? {} : { reason }),
+    },
+  };
+}

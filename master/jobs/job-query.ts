@@ -1,0 +1,219 @@
+/**
+ * Selects one page of jobs from the view: filter, facets, order, position. One pass over all names
+ * and a bounded selection, so that a page of 100,000 jobs costs no sort of all of them.
+ */
+import type { JobEntry } from '../../shared/mesh/job-entry.ts';
+import type { JobParts, MeshView } from '../../shared/mesh/view.ts';
+import { badField } from '../http/problem.ts';
+import type { JobIndex } from './job-index.ts';
+import type { NextTicks } from './next-ticks.ts';
+
+export const jobSorts = [
+  'name',
+  '-name',
+  'nextTick',
+  '-nextTick',
+  'lastEnded',
+  '-lastEnded',
+] as const;
+export type JobSort = (typeof jobSorts)[number];
+export const jobStatuses = ['ok', 'paused', 'quarantined', 'running', 'failing'] as const;
+export type JobStatus = (typeof jobStatuses)[number];
+
+export interface JobQuery {
+  readonly limit: number;
+  readonly sort: JobSort;
+  readonly q?: string | undefined;
+  readonly group?: readonly string[] | undefined;
+  readonly enabled?: boolean | undefined;
+  readonly status?: readonly JobStatus[] | undefined;
+  readonly cursor?: string | undefined;
+}
+
+/** Parts of a job that is there. */
+export type JobWithEntry = JobParts & { readonly entry: JobEntry };
+
+export interface JobSelection {
+  readonly parts: readonly JobWithEntry[];
+  readonly nextCursor?: string;
+  /** All that match, on whatever page. */
+  readonly total: number;
+  /** Counted without the group filter, so that other groups can be chosen. */
+  readonly groups: readonly { readonly value: string; readonly count: number }[];
+}
+
+interface Ranked {
+  readonly parts: JobWithEntry;
+  /** Smaller comes first; Infinity when there is nothing to sort by. */
+  readonly key: number;
+}
+
+export class JobQueries {
+  readonly #view: MeshView;
+  readonly #index: JobIndex;
+  readonly #nextTicks: NextTicks;
+  readonly #searchTexts = new WeakMap<JobEntry, string>();
+
+  constructor(view: MeshView, index: JobIndex, nextTicks: NextTicks) {
+    this.#view = view;
+    this.#index = index;
+    this.#nextTicks = nextTicks;
+  }
+
+  /** Throws `request-invalid` for a cursor that is not of this query's order. */
+  select(query: JobQuery, nowMs: number): JobSelection {
+    const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor, query.sort);
+    const groups = query.group === undefined ? undefined : new Set(query.group);
+    const statuses = query.status === undefined ? undefined : new Set(query.status);
+    const search = query.q?.trim().toLowerCase() ?? '';
+    const order = comparison(query.sort);
+    const page: Ranked[] = [];
+    const counts = new Map<string, number>();
+    let total = 0;
+    for (const name of this.#index.names) {
+      const parts = this.#view.part(name);
+      if (parts === undefined || !hasEntry(parts)) continue;
+      if (query.enabled !== undefined && isEnabled(parts.entry) !== query.enabled) continue;
+      if (statuses !== undefined && !hasStatus(parts, statuses)) continue;
+      if (search !== '' && !this.#searchText(parts.entry).includes(search)) continue;
+      const group = groupOf(parts.entry);
+      counts.set(group, (counts.get(group) ?? 0) + 1);
+      if (groups !== undefined && !groups.has(group)) continue;
+      total++;
+      const ranked = { parts, key: this.#key(parts, query.sort, nowMs) };
+      if (after === undefined || order(ranked, after) > 0) {
+        keepSmallest(page, ranked, query.limit + 1, order);
+      }
+    }
+    const shown = page.slice(0, query.limit);
+    const last = shown.at(-1);
+    return {
+      parts: shown.map(({ parts }) => parts),
+      ...(page.length > shown.length && last !== undefined
+        ? { nextCursor: encodeCursor(query.sort, last) }
+        : {}),
+      total,
+      groups: [...counts]
+        .map(([value, count]) => ({ value, count }))
+        .toSorted((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1)),
+    };
+  }
+
+  #key(parts: JobWithEntry, sort: JobSort, nowMs: number): number {
+    switch (sort) {
+      case 'name':
+      case '-name':
+        return 0;
+      case 'nextTick':
+        return this.#nextTicks.of(parts.entry, nowMs) ?? Infinity;
+      case '-nextTick':
+        return -(this.#nextTicks.of(parts.entry, nowMs) ?? -Infinity);
+      case 'lastEnded':
+        return parts.state?.value.endedAt ?? Infinity;
+      case '-lastEnded':
+        return -(parts.state?.value.endedAt ?? -Infinity);
+    }
+  }
+
+  #searchText(entry: JobEntry): string {
+    let text = this.#searchTexts.get(entry);
+    if (text === undefined) {
+      text = [
+        entry.name,
+        ...(entry.ok ? [entry.job.description, entry.job.command, entry.job.group] : []),
+      ]
+        .join('\n')
+        .toLowerCase();
+      this.#searchTexts.set(entry, text);
+    }
+    return text;
+  }
+}
+
+/** The group of a job; a quarantined one has none. */
+export function groupOf(entry: JobEntry): string {
+  return entry.ok ? entry.job.group : '';
+}
+
+export function hasEntry(parts: JobParts): parts is JobWithEntry {
+  return parts.entry !== undefined;
+}
+
+function isEnabled(entry: JobEntry): boolean {
+  return entry.ok && entry.job.enabled;
+}
+
+function hasStatus({ entry, fires, state }: JobWithEntry, wanted: ReadonlySet<JobStatus>): boolean {
+  const isFailing = state !== undefined && state.value.outcome !== 'succeeded';
+  return (
+    (wanted.has('quarantined') && !entry.ok) ||
+    (wanted.has('paused') && entry.ok && !entry.job.enabled) ||
+    (wanted.has('running') && fires.size > 0) ||
+    (wanted.has('failing') && entry.ok && isFailing) ||
+    (wanted.has('ok') && isEnabled(entry) && !isFailing)
+  );
+}
+
+type Place = Pick<Ranked, 'key'> & { readonly parts: { readonly name: string } };
+
+function comparison(sort: JobSort): (a: Place, b: Place) => number {
+  const sign = sort === '-name' ? -1 : 1;
+  return (a, b) => {
+    if (a.key !== b.key) return a.key < b.key ? -1 : 1;
+    const [left, right] = [a.parts.name, b.parts.name];
+    return left === right ? 0 : left < right ? -sign : sign;
+  };
+}
+
+/** Inserts in order, and drops what falls behind the first `count`. */
+function keepSmallest(
+  kept: Ranked[],
+  next: Ranked,
+  count: number,
+  order: (a: Place, b: Place) => number,
+): void {
+  const last = kept.at(-1);
+  if (last !== undefined && kept.length >= count && order(next, last) >= 0) return;
+  let low = 0;
+  let high = kept.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const there = kept[middle];
+    if (there !== undefined && order(there, next) < 0) low = middle + 1;
+    else high = middle;
+  }
+  kept.splice(low, 0, next);
+  if (kept.length > count) kept.pop();
+}
+
+function encodeCursor(sort: JobSort, { parts, key }: Ranked): string {
+  const position = [sort, Number.isFinite(key) ? key : null, parts.name];
+  return Buffer.from(JSON.stringify(position)).toString('base64url');
+}
+
+function decodeCursor(cursor: string, sort: JobSort): Place {
+  const position = positionOf(cursor);
+  if (position?.sort === sort) return { key: position.key, parts: { name: position.name } };
+  const expected = 'the nextCursor of an earlier page in the same order, unchanged';
+  throw badField(
+    'cursor',
+    'is not a page cursor of this order',
+    expected,
+    `"${cursor.slice(0, 60)}"`,
+  );
+}
+
+function positionOf(
+  cursor: string,
+): { readonly sort: unknown; readonly key: number; readonly name: string } | undefined {
+  let position: unknown;
+  try {
+    position = JSON.parse(Buffer.from(cursor, 'base64url').toString());
+  } catch {
+    return undefined;
+  }
+  if (!Array.isArray(position) || position.length !== 3) return undefined;
+  const [sort, key, name] = position as readonly unknown[];
+  if (typeof name !== 'string' || !(key === null || typeof key === 'number')) return undefined;
+  return { sort, key: key ?? Infinity, name };
+}

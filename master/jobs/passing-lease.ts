@@ -1,0 +1,52 @@
+/**
+ * Leases for keys that must go by themselves (marks of requests, orders): one lease is shared by all
+ * of them for a while, then left to expire and replaced, so that neither a grant is spent on every
+ * request nor a busy master keeps old keys alive. A key lives from `keySeconds` to twice that.
+ */
+import type { Clock } from '../../shared/clock.ts';
+import { isCronmeshError } from '../../shared/errors.ts';
+import type { EtcdLeases } from '../../shared/etcd/port.ts';
+
+interface Lease {
+  readonly id: Promise<string>;
+  readonly grantedAtMs: number;
+}
+
+export class PassingLease {
+  readonly #etcd: EtcdLeases;
+  readonly #clock: Clock;
+  readonly #keySeconds: number;
+  #lease: Lease | undefined;
+
+  constructor(etcd: EtcdLeases, clock: Clock, keySeconds: number) {
+    this.#etcd = etcd;
+    this.#clock = clock;
+    this.#keySeconds = keySeconds;
+  }
+
+  /**
+   * Runs `use` with a lease that has at least `keySeconds` to live; once more with a new one when
+   * etcd does not know the first any more (it was restored, or revoked it by mistake).
+   */
+  async with<T>(use: (leaseId: string) => Promise<T>): Promise<T> {
+    const lease = this.#current();
+    try {
+      return await use(await lease.id);
+    } catch (error) {
+      if (this.#lease === lease) this.#lease = undefined;
+      if (!isCronmeshError(error, 'etcd-rejected')) throw error;
+      return use(await this.#current().id);
+    }
+  }
+
+  #current(): Lease {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#lease === undefined || nowMs - this.#lease.grantedAtMs > this.#keySeconds * 1000) {
+      const id = this.#etcd.grantLease(this.#keySeconds * 2).then((granted) => granted.id);
+      // Whoever awaits it handles its failure; nobody may.
+      id.catch(() => undefined);
+      this.#lease = { id, grantedAtMs: nowMs };
+    }
+    return this.#lease;
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * One master: etcd, the live view of it, history, and the HTTP server over them. It keeps no state of
+ * its own, so any number of them may run side by side. It starts without etcd or the store being
+ * there, and says so at /readyz until they are.
+ */
+import { join } from 'node:path';
+import type { Clock, Random } from '../shared/clock.ts';
+import { formatListen, isLoopback, type ListenAddress } from '../shared/config/common.ts';
+import { readEtcdCredentials } from '../shared/config/etcd-tls.ts';
+import { createEtcd } from '../shared/etcd/create-etcd.ts';
+import { openHistory } from '../shared/history/open-history.ts';
+import { once, Releasers, type Component } from '../shared/lifecycle.ts';
+import type { Logger } from '../shared/log.ts';
+import { createKeys } from '../shared/protocol/keys.ts';
+import { healthRoutes } from './api/health-routes.ts';
+import { jobsRoutes } from './api/jobs-routes.ts';
+import { meshRoutes } from './api/mesh-routes.ts';
+import { withOpenApi } from './api/openapi-routes.ts';
+import { ordersRoutes } from './api/orders-routes.ts';
+import { runsRoutes } from './api/runs-routes.ts';
+import type { MasterConfig } from './config.ts';
+import { createApp } from './http/app.ts';
+import { EventStreams } from './http/event-stream.ts';
+import { RequestCounter } from './http/http-metrics.ts';
+import { HttpServer } from './http/http-server.ts';
+import { createDispatch } from './http/router.ts';
+import type { Route } from './http/route.ts';
+import { createSiteGuard } from './http/site-guard.ts';
+import { StaticFiles } from './http/static-files.ts';
+import { JobEditor } from './jobs/job-editor.ts';
+import { JobIndex } from './jobs/job-index.ts';
+import { JobQueries } from './jobs/job-query.ts';
+import { NextTicks } from './jobs/next-ticks.ts';
+import { RunRequests } from './jobs/run-requests.ts';
+import { ChangeHub } from './live/change-hub.ts';
+import { MeshLink } from './live/mesh-link.ts';
+import { StoreHealth } from './live/store-health.ts';
+import { findPackage } from './package-place.ts';
+import { OpenFires } from './runs/open-fires.ts';
+import { OutputFeeds } from './runs/output-feed.ts';
+
+export interface MasterDeps {
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export interface Master extends Component {
+  /** Where it listens, with the port that the system gave. Only between start() and stop(). */
+  readonly address: ListenAddress;
+  readonly routes: readonly Route[];
+}
+
+const maxStreams = 256;
+
+/** Throws `config-invalid` for TLS files or a history URL that are of no use. */
+export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
+  const { logger, clock, random } = deps;
+  const place = findPackage();
+  const credentials = readEtcdCredentials(config);
+  const store = openHistory(config.history, { logger, clock });
+  const etcd = createEtcd({
+    endpoints: config.etcd,
+    clock,
+    random,
+    logger,
+    ...(credentials === undefined ? {} : { credentials }),
+  });
+  const keys = createKeys(config.prefix);
+  const link = new MeshLink(etcd, keys, clock);
+  const index = new JobIndex(link.view);
+  const openFires = new OpenFires(link.view);
+  const nextTicks = new NextTicks();
+  const editor = new JobEditor(etcd, keys, clock);
+  const streams = new EventStreams(clock, maxStreams);
+  const hub = new ChangeHub(link, clock);
+  const feeds = new OutputFeeds(store, clock, logger);
+  const requests = new RequestCounter();
+  const parts = {
+    version: place.version,
+    etcd,
+    link,
+    index,
+    openFires,
+    nextTicks,
+    editor,
+    store,
+    streams,
+    hub,
+    feeds,
+    requests,
+    clock,
+    storeHealth: new StoreHealth(store, clock),
+    queries: new JobQueries(link.view, index, nextTicks),
+  };
+  const runRequests = new RunRequests(etcd, keys, editor, clock, random);
+  const routes = withOpenApi(
+    [
+      ...jobsRoutes(parts),
+      ...ordersRoutes({ link, openFires, store, requests: runRequests }),
+      ...runsRoutes(parts),
+      ...meshRoutes(parts),
+      ...healthRoutes(parts),
+    ],
+    place.version,
+  );
+  const files = new StaticFiles(join(place.folder, 'webroot', 'dist'));
+  const app = createApp({
+    dispatch: createDispatch(routes, ({ path, req: { headers } }) =>
+      files.serve({
+        path,
+        accept: headers.accept,
+        acceptEncoding: headers['accept-encoding']?.toString(),
+        ifNoneMatch: headers['if-none-match'],
+      }),
+    ),
+    guard: createSiteGuard(config.listen.host, config.allowedHosts),
+    requests,
+    clock,
+    logger,
+  });
+  const handle = app.callback();
+  const server = new HttpServer(config.listen, clock, (request, response) => {
+    void handle(request, response);
+  });
+  const releasers = new Releasers();
+  const release = (): Promise<void> =>
+    releasers.releaseAll((part, error) =>
+      logger.warn({ err: error, part }, 'could not be stopped'),
+    );
+
+  const start = async (): Promise<void> => {
+    releasers.add('etcd', () => etcd.close());
+    for (const [name, component] of [
+      ['history', store],
+      ['view', link],
+      ['feeds', feeds],
+      ['hub', hub],
+      ['server', server],
+      // Stopped before the server, which waits for what is under way: a stream never ends by itself.
+      ['streams', streams],
+    ] as const) {
+      releasers.add(name, () => component.stop());
+      try {
+        await component.start();
+      } catch (error) {
+        await release();
+        throw error;
+      }
+    }
+    logListening(logger, server.address, config);
+  };
+
+  return {
+    routes,
+    start: once(start),
+    stop: once(async () => {
+      index.stop();
+      openFires.stop();
+      await release();
+    }),
+    get address() {
+      return server.address;
+    },
+  };
+}
+
+function logListening(logger: Logger, address: ListenAddress, config: MasterConfig): void {
+  const url = `http://${formatListen(address)}/`;
+  if (isLoopback(address.host)) {
+    logger.info(
+      { url, allowedHosts: config.allowedHosts },
+      `listening on ${url} - this machine only, on purpose: there are no users yet, so whoever reaches it may do everything`,
+    );
+    return;
+  }
+  logger.warn(
+    { url, allowedHosts: config.allowedHosts },
+    `listening on ${url} - other machines can reach it, and there are no users yet: whoever reaches it can run commands on the workers. Put a proxy that asks who they are in front of it`,
+  );
+}
