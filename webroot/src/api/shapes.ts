@@ -3,7 +3,7 @@
  * around them are written here.
  */
 import type { FieldProblem } from '../../../shared/errors.ts';
-import type { HistoryRow, RanOutcome } from '../../../shared/history/records.ts';
+import type { Cause, HistoryRow, RanOutcome } from '../../../shared/history/records.ts';
 import type { Job } from '../../../shared/job/definition.ts';
 import type { PreviewTick } from '../../../shared/schedule/schedule.ts';
 
@@ -68,7 +68,8 @@ export interface OpenRun {
   readonly worker: string;
   readonly tick: number;
   readonly attempt: number;
-  readonly startedAt?: number;
+  readonly cause: Cause;
+  readonly fence: number;
 }
 
 export interface JobDetail {
@@ -138,6 +139,7 @@ export interface Overview {
   readonly running: number;
   readonly workers: { readonly ready: number; readonly draining: number; readonly blocked: number };
   readonly etcd: 'ok' | 'stale';
+  readonly etcdSince: number;
   readonly store: 'ok' | 'down';
   readonly notes: readonly string[];
 }

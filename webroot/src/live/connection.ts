@@ -5,12 +5,13 @@
  * says so itself.
  */
 import { createStore } from '../external-store.ts';
+import { serverClock } from './server-clock.ts';
 
 export type Topic = 'jobs' | 'workers' | 'runs';
 
 export interface Connection {
   readonly state: 'connecting' | 'live' | 'cut';
-  /** Local epoch ms of the last sign of life before the stream was cut. */
+  /** When the state began, by the master's clock; for `cut`, the last sign of life. */
   readonly since: number;
   readonly etcd: 'ok' | 'stale';
   readonly etcdSince?: number;
@@ -18,7 +19,7 @@ export interface Connection {
 
 export const connectionStore = createStore<Connection>({
   state: 'connecting',
-  since: Date.now(),
+  since: serverClock.now(),
   etcd: 'ok',
 });
 
@@ -66,7 +67,7 @@ export function createLiveStream(onChange: (changed: ReadonlySet<Topic>) => void
 
   function alive(): void {
     pauseMs = firstPauseMs;
-    if (connectionStore.get().state !== 'live') update({ state: 'live', since: Date.now() });
+    if (connectionStore.get().state !== 'live') update({ state: 'live', since: serverClock.now() });
     if (wasCut) note(...topics);
     wasCut = false;
   }
@@ -91,7 +92,7 @@ export function createLiveStream(onChange: (changed: ReadonlySet<Topic>) => void
     });
     opened.addEventListener('error', () => {
       wasCut = true;
-      if (connectionStore.get().state !== 'cut') update({ state: 'cut', since: Date.now() });
+      if (connectionStore.get().state !== 'cut') update({ state: 'cut', since: serverClock.now() });
       if (opened.readyState === EventSource.CLOSED) reopenLater();
     });
   }
@@ -107,7 +108,8 @@ export function createLiveStream(onChange: (changed: ReadonlySet<Topic>) => void
     const status: unknown = JSON.parse(data);
     if (typeof status !== 'object' || status === null || !('etcd' in status)) return;
     const etcd = status.etcd === 'stale' ? 'stale' : 'ok';
-    const since = 'since' in status && typeof status.since === 'number' ? status.since : Date.now();
+    const since =
+      'since' in status && typeof status.since === 'number' ? status.since : serverClock.now();
     if (etcd !== connectionStore.get().etcd) {
       update({ etcd, etcdSince: since });
       note(...topics);
