@@ -123,6 +123,26 @@ describe('MongoDB: several writers and versions', () => {
   });
 });
 
+describe('MongoDB: what is acknowledged is kept', () => {
+  it('asks for a majority and the journal, whatever the URL says', async () => {
+    await withMongo(async (_, { url }) => {
+      await withDatabase(url, async (db) => {
+        await db.command({ profile: 2 });
+        const deps = { logger: pino({ level: 'silent' }), clock: systemClock };
+        const careless = openHistory(`${url}&w=0&journal=false&retryWrites=false`, deps);
+        await careless.ingest([started(runFacts('r1')), output('r1', 0, 'x')]);
+        await careless.stop();
+        await db.command({ profile: 0 });
+        const profile = db.collection('system.profile');
+        const written = await profile.find({ op: 'insert', ns: /output$/ }).toArray();
+        assert.equal(written.length, 1);
+        const concern: unknown = written[0]?.['command'];
+        assert.match(JSON.stringify(concern), /"writeConcern":\{"w":"majority",[^}]*"j":true\}/);
+      });
+    });
+  });
+});
+
 describe('MongoDB: plans', () => {
   it('answers every query from an index', async () => {
     await withMongo(async (store, { url }) => {

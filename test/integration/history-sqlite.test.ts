@@ -26,7 +26,8 @@ import {
   type MakeStore,
   type StoreUnderTest,
 } from '../support/history-store-under-test.ts';
-import { runWriters } from '../support/history-writers.ts';
+import { waitFor } from '../support/server-process.ts';
+import { runWriters, Writer } from '../support/history-writers.ts';
 
 interface SqliteUnderTest extends StoreUnderTest {
   readonly folder: string;
@@ -83,6 +84,33 @@ describe('SQLite: one file, several processes', () => {
         const own = rows.filter(({ id }) => id.startsWith(`${name}-`));
         assert.equal(own.length, 400, name);
         assert.ok(own.every(({ outcome }) => outcome === 'succeeded'));
+      }
+    });
+  });
+
+  it('has all that it acknowledged after its writers were killed', async () => {
+    await withSqlite(async (store, { file }) => {
+      const names = ['one', 'two', 'three'];
+      for (const round of [1, 2]) {
+        const writers = names.map(
+          (name) => new Writer(`sqlite:${file}`, `${name}-${round}`, 100_000),
+        );
+        await waitFor(() => writers.every(({ acknowledged }) => acknowledged > 100), {
+          timeoutMs: 60_000,
+          describe: () => writers.map(({ errors }) => errors).join('\n'),
+        });
+        await Promise.all(writers.map((writer) => writer.kill()));
+        const rows = await allRows(store);
+        for (const [index, name] of names.entries()) {
+          const own = rows.filter(({ id }) => id.startsWith(`${name}-${round}-`));
+          const acknowledged = writers[index]?.acknowledged ?? 0;
+          assert.ok(own.length >= acknowledged, `${own.length} of ${acknowledged}`);
+          assert.ok(own.length <= acknowledged + 10, 'no more than the batch under way');
+          assert.ok(
+            own.every(({ outcome }) => outcome === 'succeeded'),
+            'no half batch',
+          );
+        }
       }
     });
   });

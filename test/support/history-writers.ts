@@ -1,9 +1,12 @@
 /**
  * Writers of history in processes of their own. Run as a program, this file is one such writer:
- * `URL NAME RUNS` ingests the runs `NAME-0`... in small batches, each batch twice, and ends.
+ * `URL NAME RUNS` ingests the runs `NAME-0`... in small batches, each batch twice, says so
+ * with a dot, and ends.
  */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
+import { writeSync } from 'node:fs';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { systemClock } from '../../shared/clock.ts';
@@ -20,16 +23,48 @@ export async function runWriters(
 ): Promise<void> {
   await Promise.all(
     names.map(async (name) => {
-      const args = [fileURLToPath(import.meta.url), url, name, String(runs)];
-      const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-      let errors = '';
-      child.stderr.on('data', (data: Buffer) => {
-        errors += data.toString();
-      });
-      await once(child, 'exit');
-      if (child.exitCode !== 0) throw new Error(`writer ${name} failed: ${errors}`);
+      const writer = new Writer(url, name, runs);
+      await writer.ended;
+      if (!writer.succeeded) throw new Error(`writer ${name} failed: ${writer.errors}`);
     }),
   );
+}
+
+export class Writer {
+  readonly ended: Promise<unknown>;
+  readonly #child: ChildProcessByStdio<null, Readable, Readable>;
+  #acknowledged = 0;
+  #errors = '';
+
+  constructor(url: string, name: string, runs: number) {
+    const args = [fileURLToPath(import.meta.url), url, name, String(runs)];
+    this.#child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.ended = once(this.#child, 'close');
+    this.#child.stdout.on('data', (data: Buffer) => {
+      this.#acknowledged += data.length * batchRuns;
+    });
+    this.#child.stderr.on('data', (data: Buffer) => {
+      this.#errors += data.toString();
+    });
+  }
+
+  /** Runs of which the store has said that it has them; every one of them must be there. */
+  get acknowledged(): number {
+    return this.#acknowledged;
+  }
+
+  get errors(): string {
+    return this.#errors;
+  }
+
+  get succeeded(): boolean {
+    return this.#child.exitCode === 0;
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.ended;
+  }
 }
 
 async function write(url: string, name: string, runs: number): Promise<void> {
@@ -45,6 +80,7 @@ async function write(url: string, name: string, runs: number): Promise<void> {
     ]);
     await store.ingest(batch);
     await store.ingest(batch);
+    writeSync(1, '.');
   }
   await store.stop();
 }

@@ -73,8 +73,6 @@ export class MongoHistory implements HistoryStore {
         maxPoolSize: 10,
         retryReads: true,
         retryWrites: true,
-        // Also where there is no replica set: without it a killed server loses what it acknowledged.
-        writeConcern: { w: 'majority', journal: true, wtimeoutMS: socketTimeoutMs },
         ignoreUndefined: true,
         promoteBuffers: true,
       });
@@ -82,7 +80,11 @@ export class MongoHistory implements HistoryStore {
       const message = error instanceof Error ? error.message.replaceAll(url, 'it') : String(error);
       throw historyUrlError(url, `is not a URL that MongoDB's driver accepts: ${message}`);
     }
-    this.#db = this.#client.db(database);
+    // Said here and not to the client, where the URL's options would prevail. The journal matters
+    // also without a replica set: a killed server would lose what it had acknowledged.
+    this.#db = this.#client.db(database, {
+      writeConcern: { w: 'majority', journal: true, wtimeoutMS: socketTimeoutMs },
+    });
   }
 
   async start(): Promise<void> {}
@@ -214,7 +216,9 @@ export class MongoHistory implements HistoryStore {
     await this.#client.connect();
     const meta = this.#db.collection<RowDocument>('meta');
     const _id = 'schema';
-    const known = await meta.findOne({ _id });
+    const readSchema = (): Promise<RowDocument | null> =>
+      meta.findOne({ _id }, { readPreference: 'primary' });
+    const known = await readSchema();
     if (known === null) {
       try {
         await meta.insertOne({ _id, schemaVersion });
@@ -223,7 +227,7 @@ export class MongoHistory implements HistoryStore {
         if (!isDuplicateKey(error)) throw error;
       }
     }
-    const version: unknown = (known ?? (await meta.findOne({ _id })))?.['schemaVersion'];
+    const version: unknown = (known ?? (await readSchema()))?.['schemaVersion'];
     if (typeof version === 'number' && version <= schemaVersion) return;
     throw new CronmeshError(
       'store-unavailable',
