@@ -7,7 +7,7 @@ import { rename, unlink } from 'node:fs/promises';
 import type { Logger } from '../../shared/log.ts';
 import type { HeldEntries } from './held-entries.ts';
 import type { Ledger, Segment } from './ledger.ts';
-import { errnoOf } from './segment-writer.ts';
+import { errnoOf } from './disk.ts';
 
 export class Collector {
   readonly #ledger: Ledger;

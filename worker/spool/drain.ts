@@ -41,7 +41,7 @@ export class Drain {
   readonly #options: DrainOptions;
   #loop: Promise<void> | undefined;
   #stopping = false;
-  #hurried = false;
+  #hurries = 0;
   #batchDue = false;
   #wake: (() => void) | undefined;
   #error: string | undefined;
@@ -81,20 +81,18 @@ export class Drain {
     this.#wake?.();
   }
 
-  /** While true, batches go without waiting to fill up. */
-  hurry(isHurried: boolean): void {
-    this.#hurried = isHurried;
+  /** Until the returned function is called, batches go without waiting to fill up. */
+  hurry(): () => void {
+    this.#hurries += 1;
     this.#wake?.();
+    return () => {
+      this.#hurries -= 1;
+    };
   }
 
   async #run(): Promise<void> {
-    const { reader, ledger, batchRecords, batchBytes } = this.#options;
-    let readFailures = 0;
-    while (await this.#untilDue()) {
-      try {
-        const batch = await reader.next(batchRecords, batchBytes);
-        readFailures = 0;
-        if (batch === undefined) continue;
+    try {
+      for (let batch = await this.#next(); batch !== undefined; batch = await this.#next()) {
         for (const frame of batch.unknown) {
           await this.#setAside(
             () => this.#options.rejected.addUnknown(frame, this.#options.clock.wallMs()),
@@ -103,15 +101,30 @@ export class Drain {
           );
         }
         await this.#deliver(coalesce(batch.records));
-        ledger.taken(batch.segment, batch.takenRecords, batch.takenBytes);
+        this.#options.ledger.taken(batch.segment, batch.takenRecords, batch.takenBytes);
         this.#options.onTaken(batch);
+      }
+    } catch (error) {
+      if (!(error instanceof DrainStopped)) throw error;
+    }
+  }
+
+  /** Undefined when stopped. */
+  async #next(): Promise<Batch | undefined> {
+    const { reader, batchRecords, batchBytes } = this.#options;
+    let attempt = 0;
+    while (await this.#untilDue()) {
+      try {
+        const batch = await reader.next(batchRecords, batchBytes);
+        if (batch !== undefined) return batch;
+        attempt = 0;
       } catch (error) {
-        if (error instanceof DrainStopped) return;
-        this.#note(error, 'spooled history cannot be read back now', readFailures);
-        await this.#pause(readFailures).catch(() => undefined);
-        readFailures += 1;
+        this.#note(error, 'spooled history cannot be read back now', attempt);
+        await this.#pause(attempt);
+        attempt += 1;
       }
     }
+    return undefined;
   }
 
   /** False when stopped. */
@@ -121,7 +134,7 @@ export class Drain {
       if (this.#stopping) return false;
       if (ledger.pendingRecords > 0) {
         const isFull = ledger.pendingRecords >= batchRecords || ledger.pendingBytes >= batchBytes;
-        if (isFull || this.#batchDue || this.#hurried) {
+        if (isFull || this.#batchDue || this.#hurries > 0) {
           this.#batchDue = false;
           alarms.clear('batch');
           return true;

@@ -23,7 +23,7 @@ export class CorruptEntry extends Error {
 const maxOutputPieceBytes = 1024 * 1024;
 const emptyData = Buffer.alloc(0);
 
-const heldMetaSchema = z.object({ id: z.string(), completion: z.unknown() });
+const heldMetaSchema = z.object({ id: z.string(), completion: z.unknown().optional() });
 const releaseSchema = z.object({ id: z.string() });
 
 export function encodeRecord(record: HistoryRecord): Buffer {

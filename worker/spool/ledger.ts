@@ -26,11 +26,13 @@ export interface Segment {
 
 export class Ledger {
   readonly #segments: Segment[] = [];
-  #pendingRecords = 0;
+  readonly #waiters = new Set<() => void>();
+  #addedRecords = 0;
+  #settledRecords = 0;
   #pendingBytes = 0;
 
   get pendingRecords(): number {
-    return this.#pendingRecords;
+    return this.#addedRecords - this.#settledRecords;
   }
 
   get pendingBytes(): number {
@@ -44,25 +46,45 @@ export class Ledger {
   /** Must come in rising order of numbers. */
   add(segment: Segment): void {
     this.#segments.push(segment);
-    this.#pendingRecords += segment.pendingRecords;
+    this.#addedRecords += segment.pendingRecords;
     this.#pendingBytes += segment.pendingBytes;
   }
 
   grow(segment: Segment, records: number, bytes: number): void {
     segment.pendingRecords += records;
     segment.pendingBytes += bytes;
-    this.#pendingRecords += records;
+    this.#addedRecords += records;
     this.#pendingBytes += bytes;
   }
 
   taken(segment: Segment, records: number, bytes: number): void {
-    this.grow(segment, -records, -bytes);
+    segment.pendingRecords -= records;
+    segment.pendingBytes -= bytes;
+    this.#settledRecords += records;
+    this.#pendingBytes -= bytes;
+    for (const wake of this.#waiters) wake();
   }
 
   /** Gives up everything in it that was not taken. */
   spoil(segment: Segment, damage: string): void {
     segment.damage = damage;
-    this.grow(segment, -segment.pendingRecords, -segment.pendingBytes);
+    this.taken(segment, segment.pendingRecords, segment.pendingBytes);
+  }
+
+  /** Resolves when all that is pending now was taken or given up, or when the signal aborts. */
+  async untilSettled(signal: AbortSignal): Promise<void> {
+    const target = this.#addedRecords;
+    if (this.#settledRecords >= target || signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const onChange = (): void => {
+        if (this.#settledRecords < target && !signal.aborted) return;
+        this.#waiters.delete(onChange);
+        signal.removeEventListener('abort', onChange);
+        resolve();
+      };
+      this.#waiters.add(onChange);
+      signal.addEventListener('abort', onChange);
+    });
   }
 
   /** The first segment at or behind `number` that has something for the store. */

@@ -9,7 +9,7 @@ import type { Logger } from '../../shared/log.ts';
 import { CorruptEntry, decodeEntry } from './entry-codec.ts';
 import { readFrame, segmentHeader } from './frame.ts';
 import type { Ledger, Position, Segment } from './ledger.ts';
-import { errnoOf } from './segment-writer.ts';
+import { errnoOf } from './disk.ts';
 
 /** A frame whose checksum is right but which this version cannot understand. */
 export interface UnknownFrame {

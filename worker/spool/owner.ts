@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { sleep, type Clock } from '../../shared/clock.ts';
 import { CronmeshError } from '../../shared/errors.ts';
-import { errnoOf } from './segment-writer.ts';
+import { errnoOf } from './disk.ts';
 
 const ownerSchema = z.object({
   pid: z.number(),

@@ -3,14 +3,18 @@
  * directory, one JSON line each with the reason, output as base64. They are on disk before the
  * spool forgets them, and stay there for a person to look at.
  */
-import { open, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { HistoryRecord } from '../../shared/history/records.ts';
 import type { UnknownFrame } from './log-reader.ts';
+import { errnoOf, syncDirectory } from './disk.ts';
+
+const newline = 0x0a;
 
 export class RejectedFile {
   readonly path: string;
   #bytes = 0;
+  #isLineOpen = false;
 
   constructor(directory: string) {
     this.path = join(directory, 'rejected.jsonl');
@@ -20,11 +24,19 @@ export class RejectedFile {
     return this.#bytes;
   }
 
+  /** Looks at what an earlier life left. */
   async measure(): Promise<void> {
     try {
-      this.#bytes = (await stat(this.path)).size;
-    } catch {
-      this.#bytes = 0;
+      const handle = await open(this.path, 'r');
+      try {
+        this.#bytes = (await handle.stat()).size;
+        const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, Math.max(0, this.#bytes - 1));
+        this.#isLineOpen = this.#bytes > 0 && buffer[0] !== newline;
+      } finally {
+        await handle.close();
+      }
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error;
     }
   }
 
@@ -40,14 +52,19 @@ export class RejectedFile {
   }
 
   async #add(line: unknown): Promise<void> {
-    const bytes = Buffer.from(`${JSON.stringify(line)}\n`, 'utf8');
+    // A line that a crash cut short must not take the next one with it.
+    const lead = this.#isLineOpen ? '\n' : '';
+    const bytes = Buffer.from(`${lead}${JSON.stringify(line)}\n`, 'utf8');
     const handle = await open(this.path, 'a', 0o600);
     try {
+      this.#isLineOpen = true;
       await handle.appendFile(bytes);
       await handle.datasync();
+      this.#isLineOpen = false;
     } finally {
       await handle.close();
     }
+    if (this.#bytes === 0) await syncDirectory(dirname(this.path));
     this.#bytes += bytes.length;
   }
 }

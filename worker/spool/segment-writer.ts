@@ -7,6 +7,7 @@
 import { open, unlink, type FileHandle } from 'node:fs/promises';
 import { CronmeshError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
+import { errnoOf, syncDirectory, writeAll } from './disk.ts';
 import { segmentHeader } from './frame.ts';
 import { segmentPath, type Ledger, type Segment } from './ledger.ts';
 
@@ -45,11 +46,16 @@ export class SegmentWriter {
   #nextNumber: number;
   #active: { readonly segment: Segment; readonly handle: FileHandle } | undefined;
   #failure: string | undefined;
+  #rollAsked = false;
   #closed = false;
 
   constructor(options: SegmentWriterOptions) {
     this.#options = options;
     this.#nextNumber = options.firstNumber;
+  }
+
+  get activeBytes(): number {
+    return this.#active?.segment.bytes ?? 0;
   }
 
   /** Why the last write failed; undefined when it went well. */
@@ -74,22 +80,33 @@ export class SegmentWriter {
     });
   }
 
-  /** Resolves when nothing waits any more. */
+  /** Resolves when everything that waits now is on disk or refused. */
   async flushed(): Promise<void> {
-    while (this.#flushing !== undefined) await this.#flushing;
+    const barrier = { frames: [], essential: true, onDurable: () => undefined };
+    await this.write(barrier).catch(() => undefined);
+  }
+
+  /** Ends the segment that is being written, so that it can be removed; the next write opens one. */
+  async roll(): Promise<void> {
+    this.#rollAsked = true;
+    await this.flushed();
   }
 
   /** Refuses writes from now on, commits what waits and closes the file. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.flushed();
+    await this.#flushing;
     await this.#closeActive();
   }
 
   async #flush(): Promise<void> {
     // Lets everything that this turn of the loop has to write into the first group.
     await Promise.resolve();
-    while (this.#waiting.length > 0) await this.#commit(this.#takeGroup());
+    while (this.#waiting.length > 0) {
+      if (this.#rollAsked) await this.#closeActive();
+      this.#rollAsked = false;
+      await this.#commit(this.#takeGroup());
+    }
     this.#flushing = undefined;
   }
 
@@ -119,6 +136,10 @@ export class SegmentWriter {
     group: readonly Waiting[],
   ): Promise<{ readonly full: boolean; readonly error: CronmeshError } | undefined> {
     const bytes = Buffer.concat(group.flatMap((waiting) => waiting.frames));
+    if (bytes.length === 0) {
+      for (const waiting of group) waiting.resolve();
+      return undefined;
+    }
     let segment: Segment;
     let offset: number;
     try {
@@ -154,12 +175,12 @@ export class SegmentWriter {
   }
 
   async #writeDurably(bytes: Buffer): Promise<{ segment: Segment; offset: number }> {
-    if (
+    // Replay would not read what comes behind damage.
+    const isOver =
       this.#active !== undefined &&
-      this.#active.segment.bytes + bytes.length > this.#options.segmentBytes
-    ) {
-      await this.#closeActive();
-    }
+      (this.#active.segment.damage !== undefined ||
+        this.#active.segment.bytes + bytes.length > this.#options.segmentBytes);
+    if (isOver) await this.#closeActive();
     if (this.#active === undefined) return this.#openSegment(bytes);
     const { segment, handle } = this.#active;
     const offset = segment.bytes;
@@ -211,29 +232,5 @@ export class SegmentWriter {
     await handle.close().catch((error: unknown) => {
       this.#options.logger.warn({ err: error, file: segment.path }, 'closing a segment failed');
     });
-  }
-}
-
-/** Makes the creation or removal of files in it survive a power cut. */
-export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-export function errnoOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : undefined;
-}
-
-async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  let done = 0;
-  while (done < bytes.length) {
-    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
-    done += bytesWritten;
   }
 }

@@ -3,7 +3,7 @@
  * their completion is settled, and the bounds that tell the worker when to stop claiming.
  * What resolved is on disk. A call that rejected may have reached the disk all the same.
  */
-import { mkdir } from 'node:fs/promises';
+import { resolve as absolutePath } from 'node:path';
 import type { Clock, Random } from '../../shared/clock.ts';
 import { CronmeshError, isCronmeshError } from '../../shared/errors.ts';
 import type { HistoryStore } from '../../shared/history/port.ts';
@@ -14,6 +14,7 @@ import { readAcknowledged, writeAcknowledged } from './acknowledged.ts';
 import { Alarms } from './alarms.ts';
 import { Capacity } from './capacity.ts';
 import { Collector } from './collector.ts';
+import { errnoOf, makeDirectory } from './disk.ts';
 import { Drain } from './drain.ts';
 import { encodeNote, encodeRecord, splitLargeOutput } from './entry-codec.ts';
 import { segmentHeader } from './frame.ts';
@@ -25,7 +26,7 @@ import { Owner, ownerRefreshMs } from './owner.ts';
 import type { HeldEntry, Spool, SpoolState } from './port.ts';
 import { RejectedFile } from './rejected-file.ts';
 import { replay } from './replay.ts';
-import { errnoOf, SegmentWriter } from './segment-writer.ts';
+import { SegmentWriter } from './segment-writer.ts';
 
 export interface SpoolOptions {
   /** Made when missing; owned by this process alone. */
@@ -56,6 +57,10 @@ const mebibyte = 1024 * 1024;
 const maxSegmentBytes = 8 * mebibyte;
 const cacheBytes = 8 * mebibyte;
 const acknowledgeDelayMs = 500;
+/** With nothing pending, a segment larger than this is given back to the disk. */
+const idleSegmentBytes = 64 * 1024;
+/** Written to learn whether the disk takes writes. */
+const probe = { frames: [encodeNote()], essential: true, onDurable: () => undefined };
 
 /** start() throws `config-invalid` when the directory cannot be used or another process owns it. */
 export function openSpool(options: SpoolOptions): Spool {
@@ -70,8 +75,11 @@ class DiskSpool implements Spool {
   readonly #gate: OutputGate;
   readonly #capacity: Capacity;
   readonly #ledger = new Ledger();
+  /** Asked to stop. */
   readonly #aborter = new AbortController();
-  readonly #changeWaiters = new Set<() => void>();
+  /** Stopped: nothing will drain any more. */
+  readonly #gone = new AbortController();
+  #starting: Promise<void> | undefined;
   #parts: Parts | undefined;
   #phase: 'new' | 'running' | 'stopping' | 'stopped' = 'new';
   #acknowledged: Position = { segment: 0, offset: segmentHeader.length };
@@ -85,6 +93,7 @@ class DiskSpool implements Spool {
       batchDelayMs: 200,
       stopDrainMs: 1_000,
       ...options,
+      directory: absolutePath(options.directory),
     };
     const { directory, clock, logger, maxBytes } = this.#options;
     this.#alarms = new Alarms(clock);
@@ -94,12 +103,14 @@ class DiskSpool implements Spool {
     this.#capacity = new Capacity(directory, maxBytes);
   }
 
-  readonly start = once(() => this.#start());
+  readonly start = once(() => (this.#starting = this.#start()));
   readonly stop = once(() => this.#stop());
 
   async append(records: readonly HistoryRecord[]): Promise<void> {
-    const { writer } = this.#running();
-    const admitted = this.#admit(records);
+    await this.#append(this.#running(), this.#admit(records));
+  }
+
+  async #append({ writer }: Parts, admitted: readonly HistoryRecord[]): Promise<void> {
     if (admitted.length === 0) return;
     const frames = admitted.map(encodeRecord);
     await writer.write({
@@ -115,9 +126,10 @@ class DiskSpool implements Spool {
   }
 
   async release(id: string, extra: readonly HistoryRecord[] = []): Promise<void> {
-    const { held } = this.#running();
+    const parts = this.#running();
+    const admitted = this.#admit(extra);
     // Without an entry to go with, what came along is history all the same.
-    if (!(await held.release(id, this.#admit(extra)))) await this.append(extra);
+    if (!(await parts.held.release(id, admitted))) await this.#append(parts, admitted);
   }
 
   held(): readonly HeldEntry[] {
@@ -145,15 +157,16 @@ class DiskSpool implements Spool {
 
   async #start(): Promise<void> {
     const { directory, logger } = this.#options;
+    if (this.#phase !== 'new') throw new CronmeshError('spool-unavailable', 'the spool is stopped');
     try {
-      await mkdir(directory, { recursive: true, mode: 0o700 });
+      await makeDirectory(directory);
       await this.#owner.take(this.#aborter.signal);
       this.#acknowledged = (await readAcknowledged(directory)) ?? this.#acknowledged;
       this.#parts = await this.#assemble(this.#acknowledged);
       await this.#rejected.measure();
       await this.#capacity.measureDisk();
       // Fails here rather than at the first run when the directory is not writable.
-      await this.#parts.writer.write(this.#probe()).catch(refuseWithoutPermission);
+      await this.#parts.writer.write(probe).catch(refuseWithoutPermission);
     } catch (error) {
       await this.#parts?.writer.close();
       await this.#owner.release();
@@ -208,32 +221,31 @@ class DiskSpool implements Spool {
 
   async #stop(): Promise<void> {
     this.#aborter.abort(new CronmeshError('spool-unavailable', 'the spool is stopped'));
+    // A start that failed has told its caller and cleaned up.
+    await this.#starting?.catch(() => undefined);
     const parts = this.#parts;
     if (parts === undefined || this.#phase !== 'running') {
       this.#phase = 'stopped';
       return;
     }
     this.#phase = 'stopping';
-    await parts.writer.flushed();
     const patience = new AbortController();
     this.#alarms.set('stop', this.#options.stopDrainMs, () => patience.abort());
     await this.#drain(parts, patience.signal);
     // A store that does not answer must not hold up the exit; it finds nothing to do afterwards.
-    const ended = parts.drain.stop();
-    await Promise.race([ended, aborted(patience.signal)]);
+    await Promise.race([parts.drain.stop(), aborted(patience.signal)]);
     await parts.collector.collect();
     await parts.writer.close();
     // Leaves an empty directory behind, unless something is held or pending.
     if (parts.held.size === 0) await parts.collector.collect();
     this.#phase = 'stopped';
+    this.#gone.abort();
     this.#alarms.clearAll();
     await this.#acknowledge();
     await this.#owner.release();
     const { pendingRecords, pendingBytes } = this.#ledger;
-    this.#options.logger.info(
-      { pendingRecords, pendingBytes, held: parts.held.size },
-      'spool closed',
-    );
+    const held = parts.held.size;
+    this.#options.logger.info({ pendingRecords, pendingBytes, held }, 'spool closed');
   }
 
   #running(): Parts {
@@ -271,7 +283,6 @@ class DiskSpool implements Spool {
       this.#alarms.set('acknowledge', acknowledgeDelayMs, () => void this.#acknowledge());
     }
     void this.#parts?.collector.collect();
-    for (const wake of this.#changeWaiters) wake();
   }
 
   async #acknowledge(): Promise<void> {
@@ -282,29 +293,13 @@ class DiskSpool implements Spool {
   }
 
   async #drain({ writer, drain }: Parts, signal: AbortSignal): Promise<void> {
-    let wake: () => void = () => undefined;
-    const onChange = (): void => wake();
-    this.#changeWaiters.add(onChange);
-    signal.addEventListener('abort', onChange);
-    drain.hurry(true);
+    const relax = drain.hurry();
     try {
-      while (!signal.aborted && this.#phase !== 'stopped') {
-        await writer.flushed();
-        if (this.#ledger.pendingRecords === 0) return;
-        const changed = new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-        if (!signal.aborted) await changed;
-      }
+      await writer.flushed();
+      await this.#ledger.untilSettled(AbortSignal.any([signal, this.#gone.signal]));
     } finally {
-      signal.removeEventListener('abort', onChange);
-      this.#changeWaiters.delete(onChange);
-      if (this.#changeWaiters.size === 0) drain.hurry(false);
+      relax();
     }
-  }
-
-  #probe() {
-    return { frames: [encodeNote()], essential: true, onDurable: () => undefined };
   }
 
   /** Every few seconds: is the disk well, and does it take writes again after it did not. */
@@ -314,13 +309,16 @@ class DiskSpool implements Spool {
   }
 
   async #check(parts: Parts): Promise<void> {
+    const { writer, collector } = parts;
     await this.#capacity.measureDisk();
     await this.#owner.refresh();
-    if (parts.writer.failure !== undefined) {
-      await parts.writer.write(this.#probe()).catch(() => undefined);
+    if (writer.failure !== undefined) await writer.write(probe).catch(() => undefined);
+    if (this.#ledger.pendingRecords === 0 && writer.activeBytes > idleSegmentBytes) {
+      await writer.roll();
     }
-    await parts.collector.collect();
-    if (this.#phase === 'running') this.#scheduleCheck(parts);
+    if (this.#phase !== 'running') return;
+    await collector.collect();
+    this.#scheduleCheck(parts);
   }
 
   #noteAccepting(): void {
