@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -10,6 +11,12 @@ import { after, afterEach, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { isCronmeshError } from '../../shared/errors.ts';
 import type { RunSpec } from '../../worker/executor/port.ts';
+import {
+  channelDescriptor,
+  decodeFromGuardian,
+  encodeMessage,
+  FrameReader,
+} from '../../worker/guardian/messages.ts';
 import {
   createSpec,
   findGuardians,
@@ -309,6 +316,33 @@ describe('the guardian', () => {
     assert.equal((await run.result).endedBy, 'guardian-lost');
     assert.deepEqual(liveMembers(groupId), []);
     assert.deepEqual(findGuardians(), []);
+  });
+
+  test('words that make no sense end it, and its runs with it', async () => {
+    const path = fileURLToPath(new URL('../../worker/guardian/main.js', import.meta.url));
+    const child = spawn(process.execPath, [path], { stdio: ['ignore', 'ignore', 'pipe', 'pipe'] });
+    const channel = child.stdio[channelDescriptor];
+    assert.ok(channel instanceof Socket && child.stderr !== null);
+    let said = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    let pid = 0;
+    const reader = new FrameReader((body, isOwn) => {
+      const message = decodeFromGuardian(body, isOwn);
+      if (message.type === 'started') pid = message.pid;
+    });
+    channel.on('data', (chunk: Buffer) => reader.push(chunk));
+    channel.on('error', () => undefined);
+    channel.write(encodeMessage({ type: 'deadline', deadlineMs: now() + 60_000 }));
+    const spec = createSpec("trap '' TERM; sleep 60 & sleep 60");
+    channel.write(encodeMessage({ type: 'start', id: 1, startBy: now() + 60_000, spec }));
+    await waitUntil('the run', () => pid !== 0 && liveMembers(pid).length >= 2);
+    channel.write(Buffer.from([2, 0, 0, 0, 99, 99]));
+    await once(child, 'exit');
+    assert.equal(child.exitCode, 70);
+    assert.match(said, /^guardian: Error: unknown kind of frame: 99/);
+    await waitUntil('its run to be gone', () => liveMembers(pid).length === 0);
   });
 
   test('a guardian that does not come up is one clear error', async () => {

@@ -56,19 +56,35 @@ describe('many runs', () => {
       const guardian = theGuardian();
       // The pool of pipes and the lazily opened descriptors come first.
       await inLanes(8, 16, throughExecutor(executor));
-      const before = {
+      const held = {
         guardian: countDescriptors(guardian),
         worker: countDescriptors(process.pid),
       };
       const timers = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
       await inLanes(8, 300, throughExecutor(executor));
       await waitUntil('no child', () => childrenOf(guardian).length === 0);
-      const after = { guardian: countDescriptors(guardian), worker: countDescriptors(process.pid) };
-      assert.deepEqual(after, before);
+      const holds = { guardian: countDescriptors(guardian), worker: countDescriptors(process.pid) };
+      assert.deepEqual(holds, held);
       assert.ok(
         process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length <= timers,
       );
       assert.equal(executor.running(), 0);
+
+      for (let count = 0; count < 10; count += 1) {
+        const ends = await Promise.all([
+          runOn(executor, 'true', {}, 0).result,
+          runOn(executor, 'true', { workingDirectory: '/no/such/place' }).result,
+          runOn(executor, 'true', { environment: { HUGE: 'x'.repeat(200_000) } }).result,
+          runOn(executor, 'yes & true', { timeoutMs: 5_000 }).result,
+        ]);
+        assert.deepEqual(
+          ends.map((end) => end.endedBy),
+          ['refused', 'spawn-error', 'spawn-error', 'itself'],
+        );
+      }
+      // Pipes that did not end are not used again, so there may be fewer.
+      assert.ok(countDescriptors(guardian) <= held.guardian);
+      assert.equal(countDescriptors(process.pid), held.worker);
       assert.equal(executor.freeSlots(), 8);
       context.diagnostic(`the guardian holds ${readMemoryMib(guardian, 'VmRSS').toFixed(1)} MiB`);
     } finally {

@@ -24,7 +24,7 @@ export interface Channel {
 export class Guardian {
   readonly #clock: Clock;
   readonly #channel: Channel;
-  readonly #pipes: PipePool | undefined;
+  readonly #pipes: PipePool;
   readonly #buffers = new BufferPool();
   readonly #runs = new Map<number, RunProcess>();
   readonly #deadlineAlarm: Alarm;
@@ -35,7 +35,7 @@ export class Guardian {
     groups: undefined,
   };
 
-  constructor(clock: Clock, channel: Channel, pipes: PipePool | undefined) {
+  constructor(clock: Clock, channel: Channel, pipes: PipePool) {
     this.#pipes = pipes;
     this.#clock = clock;
     this.#channel = channel;

@@ -14,6 +14,11 @@ import { PipePool } from './pipe-pool.ts';
 /** What may wait for a worker that does not read, before the runs are held up. */
 const maxWaitingBytes = 2 * 1024 * 1024;
 
+// First of all: the worker may be told to stop while this process is just coming up.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2', 'SIGPIPE'] as const) {
+  process.on(signal, () => undefined);
+}
+
 // Node hands this one to every child, whatever environment the child was given.
 delete process.env['NODE_V8_COVERAGE'];
 closeInheritedDescriptors();
@@ -30,21 +35,12 @@ const channel: Channel = {
   },
 };
 
-/** The runs do without rather than not run. */
-function createPipePool(): PipePool | undefined {
-  const pool = new PipePool(tmpdir());
-  try {
-    pool.fill();
-    return pool;
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    const text = `no real pipes for the runs' output, /dev/stdout cannot be opened in them: ${why}`;
-    channel.write([encodeMessage({ type: 'notice', text })]);
-    return undefined;
-  }
-}
-
-const guardian = new Guardian(systemClock, channel, createPipePool());
+const pipes = new PipePool({
+  folder: tmpdir(),
+  onTrouble: (text) => channel.write([encodeMessage({ type: 'notice', text })]),
+});
+pipes.fill();
+const guardian = new Guardian(systemClock, channel, pipes);
 const frames = new FrameReader((body) => guardian.handle(decodeToGuardian(body)));
 
 function end(code: number): never {
@@ -52,9 +48,6 @@ function end(code: number): never {
   process.exit(code);
 }
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2', 'SIGPIPE'] as const) {
-  process.on(signal, () => undefined);
-}
 process.on('uncaughtException', (error) => {
   // The runs first: what follows may fail, too.
   guardian.killAll();

@@ -3,7 +3,7 @@
  * says `echo ... > /dev/stderr` fails on it (ENXIO). Node cannot make pipes, but it can open FIFOs:
  * they are made in batches by mkfifo(1), unlinked at once, and from then on reached through their
  * descriptors only. A pipe whose last writer is gone and which was read to its end is used again.
- * Where that is not to be had (no mkfifo, no /proc) there is no pool, and the runs get sockets.
+ * Where that is not to be had (no mkfifo, no /proc, a full disk) the runs get sockets.
  */
 import { execFileSync } from 'node:child_process';
 import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
@@ -19,39 +19,50 @@ export interface OutputPipe {
   readonly reader: Socket;
 }
 
+export interface PipePoolOptions {
+  /** Where FIFOs may be made; they are there for a moment only. */
+  readonly folder: string;
+  readonly onTrouble: (text: string) => void;
+}
+
 export class PipePool {
-  readonly #folder: string;
+  readonly #options: PipePoolOptions;
+  #isInTrouble = false;
   /** Each keeps one unlinked FIFO alive; nothing is ever read from it. */
   readonly #keepers: number[] = [];
   /** All readers read into this one: what nobody keeps leaves nothing to collect. */
   readonly #buffer = Buffer.allocUnsafeSlow(readBytes);
 
-  constructor(folder: string) {
-    this.#folder = folder;
+  constructor(options: PipePoolOptions) {
+    this.#options = options;
   }
 
-  /** Makes sure that there are pipes to take. Throws when there cannot be any. */
-  fill(): void {
-    const folder = mkdtempSync(join(this.#folder, 'cronmesh-pipes-'));
+  /** Makes pipes ahead of need. False when there cannot be any, which is said once. */
+  fill(): boolean {
     try {
-      const paths = Array.from({ length: batchSize }, (_, index) => join(folder, String(index)));
-      execFileSync('mkfifo', ['-m', '600', ...paths], { stdio: 'ignore', timeout: 5_000 });
-      for (const path of paths) {
-        this.#keepers.push(openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));
+      this.#makeBatch();
+      this.#isInTrouble = false;
+      return true;
+    } catch (error) {
+      if (!this.#isInTrouble) {
+        const why = error instanceof Error ? error.message : String(error);
+        this.#options.onTrouble(
+          `runs cannot open /dev/stdout, no pipes were made for them: ${why}`,
+        );
       }
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
+      this.#isInTrouble = true;
+      return false;
     }
   }
 
   /**
-   * `onChunk` gets what is read, valid until it returns. Throws when the system has no descriptor
-   * left for a pipe.
+   * `onChunk` gets what is read, valid until it returns. Undefined when there is no pipe to be had;
+   * throws when the system has no descriptor left.
    */
-  take(onChunk: (chunk: Buffer) => void): OutputPipe {
+  take(onChunk: (chunk: Buffer) => void): OutputPipe | undefined {
     if (this.#keepers.length === 0) this.fill();
     const keeper = this.#keepers.pop();
-    if (keeper === undefined) throw new Error('no pipe could be made');
+    if (keeper === undefined) return undefined;
     // Opened anew, so that the reader's end and a writer's end are of this use only.
     const path = `/proc/self/fd/${String(keeper)}`;
     let readDescriptor: number | undefined;
@@ -63,6 +74,19 @@ export class PipePool {
       if (readDescriptor !== undefined) closeSync(readDescriptor);
       closeSync(keeper);
       throw error;
+    }
+  }
+
+  #makeBatch(): void {
+    const folder = mkdtempSync(join(this.#options.folder, 'cronmesh-pipes-'));
+    try {
+      const paths = Array.from({ length: batchSize }, (_, index) => join(folder, String(index)));
+      execFileSync('mkfifo', ['-m', '600', ...paths], { stdio: 'ignore', timeout: 5_000 });
+      for (const path of paths) {
+        this.#keepers.push(openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
     }
   }
 

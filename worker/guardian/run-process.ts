@@ -26,8 +26,7 @@ const firstTablePoll = 2;
 export interface RunProcessDependencies {
   readonly clock: Clock;
   readonly output: OutputRelay;
-  /** Absent where real pipes cannot be had. */
-  readonly pipes: PipePool | undefined;
+  readonly pipes: PipePool;
   /** False when only zombies are left of a group that still exists. */
   readonly hasLiveMember: (groupId: number) => boolean;
   readonly onStarted: (pid: number, at: number) => void;
@@ -69,19 +68,20 @@ export class RunProcess {
     return this.#start.spec.guarded;
   }
 
-  /** `refusal` is asked right before the spawn, and nothing comes between: a reason forbids it. */
+  /**
+   * `refusal` gives the reason why the run must not start now, if there is one. It is asked right
+   * before the spawn, with nothing in between.
+   */
   spawn(refusal: () => string | undefined): void {
     const { spec } = this.#start;
+    // Here, too: one that comes too late needs no pipes.
+    if (this.#isRefused(refusal())) return;
     const pipes: OutputPipe[] = [];
     let child: ChildProcess;
     try {
       const stdout = this.#takePipe('stdout', pipes);
       const stderr = this.#takePipe('stderr', pipes);
-      const reason = refusal();
-      if (reason !== undefined) {
-        this.#finishUnstarted('refused', reason);
-        return;
-      }
+      if (this.#isRefused(refusal())) return;
       child = spawn(spec.shell, ['-c', spec.command], {
         cwd: spec.workingDirectory,
         env: spec.environment,
@@ -150,7 +150,7 @@ export class RunProcess {
 
   /** What goes into the child's stdio: the end of a real pipe, or Node's word for one of its own. */
   #takePipe(name: OutputStream, taken: OutputPipe[]): number | 'pipe' {
-    const pipe = this.#deps.pipes?.take((chunk) => this.#onChunk(name, pipe?.reader, chunk));
+    const pipe = this.#deps.pipes.take((chunk) => this.#onChunk(name, pipe?.reader, chunk));
     if (pipe === undefined) return 'pipe';
     taken.push(pipe);
     this.#watch(pipe.reader);
@@ -246,6 +246,11 @@ export class RunProcess {
     }
     if (this.#cause === 'fence') return { reason: 'the session deadline has passed' };
     return {};
+  }
+
+  #isRefused(reason: string | undefined): boolean {
+    if (reason !== undefined) this.#finishUnstarted('refused', reason);
+    return reason !== undefined;
   }
 
   #failToSpawn(error: unknown): void {
