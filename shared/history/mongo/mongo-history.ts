@@ -6,6 +6,7 @@
  */
 import type { Collection, Db, MongoClient } from 'mongodb';
 import { sleep, type Clock } from '../../clock.ts';
+import { once } from '../../lifecycle.ts';
 import { CronmeshError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import { historyUrlError } from '../history-url.ts';
@@ -90,11 +91,12 @@ export class MongoHistory implements HistoryStore {
   async start(): Promise<void> {}
 
   /** Lets the calls under way finish; each of them is bounded by the timeouts. */
-  async stop(): Promise<void> {
+  readonly stop = once(async () => {
     this.#stopping.abort();
-    await Promise.allSettled([...this.#underWay, this.#indexing]);
+    await Promise.allSettled(this.#underWay);
     await this.#client.close();
-  }
+    await this.#indexing;
+  });
 
   async ping(): Promise<void> {
     await this.#call(async () => {
@@ -244,6 +246,7 @@ export class MongoHistory implements HistoryStore {
         await createIndexes(this.#rows);
         return;
       } catch (error) {
+        if (signal.aborted) return;
         this.#logger.warn({ err: storeErrorOf(error) }, 'history indexes could not be made yet');
       }
       await sleep(this.#clock, indexRetryMs, signal).catch(() => undefined);

@@ -7,6 +7,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../../clock.ts';
 import { CronmeshError } from '../../errors.ts';
+import { once } from '../../lifecycle.ts';
 import type { Logger } from '../../log.ts';
 import type { CallName, SqliteCalls, ThreadReply } from './thread-protocol.ts';
 
@@ -56,8 +57,7 @@ export class ThreadLink {
   }
 
   /** Lets the calls under way finish, closes the file and ends the thread. */
-  async stop(): Promise<void> {
-    if (this.#stopping) return;
+  readonly stop = once(async () => {
     this.#stopping = true;
     const thread = this.#thread;
     if (thread === undefined) return;
@@ -67,7 +67,7 @@ export class ThreadLink {
       this.#logger.warn({ err: error }, 'history file was not closed in order');
     }
     await thread.terminate();
-  }
+  });
 
   #send<Name extends CallName>(
     call: Name,
