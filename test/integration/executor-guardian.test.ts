@@ -1,8 +1,16 @@
 /** The guardian and its worker, when either of them is killed, stopped, or never comes up. */
 import assert from 'node:assert/strict';
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,16 +46,24 @@ interface WorkerEvent {
   pid?: number;
   bytes?: number;
   inOrder?: boolean;
-  result?: { endedBy: string; outputBytes: number };
+  result?: { endedBy: string; exitCode?: number; outputBytes: number };
 }
+
+const strayDescriptor = 40;
 
 class Worker {
   readonly #child: ChildProcess;
   readonly events: WorkerEvent[] = [];
 
-  constructor() {
+  constructor(stray?: number) {
     const path = fileURLToPath(new URL('../support/executor-worker.js', import.meta.url));
-    this.#child = spawn(process.execPath, [path], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const stdio: StdioOptions = ['pipe', 'pipe', 'inherit'];
+    if (stray !== undefined) {
+      // With a gap before it, which Node does not look beyond when it closes what it was left.
+      while (stdio.length < strayDescriptor) stdio.push('ignore');
+      stdio.push(stray);
+    }
+    this.#child = spawn(process.execPath, [path], { stdio });
     if (this.#child.stdout === null) throw new Error('no stdout');
     createInterface({ input: this.#child.stdout }).on('line', (line) => {
       this.events.push(JSON.parse(line) as WorkerEvent);
@@ -107,8 +123,8 @@ describe('the guardian', () => {
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  async function startWorker(): Promise<Worker> {
-    worker = new Worker();
+  async function startWorker(stray?: number): Promise<Worker> {
+    worker = new Worker(stray);
     await worker.event('ready');
     return worker;
   }
@@ -141,6 +157,16 @@ describe('the guardian', () => {
     assert.equal((await stopped.event('result', 'guarded')).result?.endedBy, 'fence');
     assert.equal((await stopped.event('result', 'late')).result?.endedBy, 'refused');
     assert.ok(isAlive(free));
+  });
+
+  test('passes on nothing that its worker was left open', async () => {
+    const file = openSync(join(folder, 'stray'), 'w');
+    const left = await startWorker(file);
+    closeSync(file);
+    assert.ok(existsSync(`/proc/${String(left.pid)}/fd/${String(strayDescriptor)}`));
+    left.setDeadline(now() + 60_000);
+    await left.run('a', `test ! -e /proc/self/fd/${String(strayDescriptor)}`);
+    assert.equal((await left.event('result', 'a')).result?.exitCode, 0);
   });
 
   test('kills everything when the worker is killed, and goes', async () => {

@@ -43,7 +43,7 @@ afterEach(async () => {
 });
 
 test('a group is there until its last member is gone', async () => {
-  const groupId = await startGroup('sleep 60');
+  const groupId = await startGroup('exec sleep 60');
   assert.equal(groupExists(groupId), true);
   assert.equal(readLiveGroups()?.has(groupId), true);
   assert.ok((leaderAgeMs(groupId) ?? Infinity) < 30_000);
