@@ -1,7 +1,7 @@
 /**
  * Is this machine's wall clock right enough to claim? It is compared with the fleet: with the `Date`
- * header of etcd's answers, each of which bounds the offset to an interval of a second that several
- * answers narrow, or with the median of other workers' beats. It counts as verified while the last
+ * header of etcd's answers, each of which bounds the offset to an interval of a second (asked in the
+ * middle of what is left, the next answer halves it), or with the median of other workers' beats. It counts as verified while the last
  * comparison is under 30 s old, the offset is within 1 s, and wall minus monotonic has not jumped by
  * 250 ms since.
  */
@@ -12,7 +12,10 @@ const maxAgeMs = 30_000;
 const maxOffsetMs = 1_000;
 const maxJumpMs = 250;
 const sampleEveryMs = 5_000;
-const keptSamples = 12;
+const keptSamples = 16;
+/** Narrower than this the estimate is good; until then it is narrowed about every second. */
+const narrowMs = 40;
+const turnMs = 1_000;
 
 export interface ClockVerdict {
   readonly ok: boolean;
@@ -86,14 +89,15 @@ export class FleetClock {
   }
 
   #loop(): void {
-    // A stepped clock is noticed within a second; comparing is rarer.
-    let sinceSampleMs = 0;
+    // A stepped clock is noticed within a second; comparing is rarer once the estimate is narrow.
+    let lastSampleMs = this.#options.clock.monotonicMs();
     const turn = (): void => {
-      this.#cancel = this.#options.clock.after(1_000, () => {
+      const wide = this.#isWide();
+      this.#cancel = this.#options.clock.after(wide ? this.#untilHalvingMs() : turnMs, () => {
         this.#noticeStep();
-        sinceSampleMs += 1_000;
-        const due = this.#stepped || sinceSampleMs >= sampleEveryMs;
-        if (due) sinceSampleMs = 0;
+        const now = this.#options.clock.monotonicMs();
+        const due = this.#stepped || wide || now - lastSampleMs >= sampleEveryMs;
+        if (due) lastSampleMs = now;
         void (due ? this.#sample() : Promise.resolve()).then(() => {
           this.#report();
           if (!this.#stopped) turn();
@@ -101,6 +105,20 @@ export class FleetClock {
       });
     };
     turn();
+  }
+
+  #isWide(): boolean {
+    if (this.#samples.length === 0) return false;
+    const { low, high } = intersect(this.#samples);
+    return high - low > narrowMs;
+  }
+
+  /** When the server's second turns, if the middle of the estimate is right: asked then, `Date` tells. */
+  #untilHalvingMs(): number {
+    const { low, high } = intersect(this.#samples);
+    const phase = (this.#options.clock.wallMs() - (low + high) / 2) % turnMs;
+    const waitMs = turnMs - ((phase + turnMs) % turnMs);
+    return waitMs < 50 ? waitMs + turnMs : waitMs;
   }
 
   async #sample(): Promise<void> {
