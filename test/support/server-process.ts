@@ -11,6 +11,11 @@ import { createServer } from 'node:net';
 const keptOutputBytes = 64 * 1024;
 const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
 
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 export class ServerProcess {
   readonly #child: ChildProcess;
   readonly #exited: Promise<void>;
@@ -31,10 +36,7 @@ export class ServerProcess {
     };
     this.#child.stdout?.on('data', keep);
     this.#child.stderr?.on('data', keep);
-    const killAtExit = (): void => {
-      this.#child.kill('SIGKILL');
-    };
-    process.once('exit', killAtExit);
+    running.add(this.#child);
     this.#exited = new Promise((resolve) => {
       this.#child.once('error', (error) => {
         this.#output += `\n${error.message}`;
@@ -42,7 +44,7 @@ export class ServerProcess {
       });
       this.#child.once('exit', () => resolve());
     });
-    void this.#exited.then(() => process.off('exit', killAtExit));
+    void this.#exited.then(() => running.delete(this.#child));
   }
 
   get pid(): number {
