@@ -42,8 +42,7 @@ export class Child {
 
   /** False once it has died, until it is started anew. */
   get running(): boolean {
-    const child = this.#process;
-    return child !== undefined && child.exitCode === null && child.signalCode === null;
+    return this.#process?.exitCode === null && this.#process.signalCode === null;
   }
 
   start(): void {

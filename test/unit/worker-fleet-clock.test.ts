@@ -68,7 +68,7 @@ describe('FleetClock', () => {
       await time.advance(10_000);
       const { ok, offsetMs: estimate } = clock.verdict();
       assert.equal(ok, true);
-      assert.ok(Math.abs((estimate ?? NaN) - offsetMs) <= 40, `${estimate} for ${offsetMs}`);
+      assert.ok(Math.abs((estimate ?? Number.NaN) - offsetMs) <= 40, `${estimate} for ${offsetMs}`);
       clock.stop();
     }
   });

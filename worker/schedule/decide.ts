@@ -213,7 +213,7 @@ function whenRanked(
 
 /** Of two waits the one that ends first; of a wait and an action, the action. */
 function earliest(a: Decision | undefined, b: Decision): Decision {
-  if (a === undefined || a.kind !== 'wait') return a ?? b;
+  if (a?.kind !== 'wait') return a ?? b;
   if (b.kind !== 'wait') return b;
   const untilMs = Math.min(a.untilMs ?? Infinity, b.untilMs ?? Infinity);
   return {
