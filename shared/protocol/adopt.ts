@@ -6,7 +6,7 @@
  */
 import type { Op, Txn } from '../etcd/port.ts';
 import { parseCanonical } from '../schedule/parse-canonical.ts';
-import { encodeCursor, isCounting, parseCursor } from './cursor.ts';
+import { deletedSchedule, encodeCursor, isCounting, parseCursor } from './cursor.ts';
 import { cursorGuard } from './edit.ts';
 import type { Keys } from './keys.ts';
 import { missedSpan, type Accountant } from './missed-span.ts';
@@ -34,6 +34,7 @@ export function adoptJob(adoption: Adoption): Txn {
   const success: Op[] = [
     { put: { key: cursorKey, value: encodeCursor({ tick, schedule: adoption.schedule }) } },
   ];
+  if (adoption.schedule === deletedSchedule) success.push({ delete: { key: keys.state(name) } });
   const oldSchedule = old && isCounting(old) ? parseCanonical(old.schedule) : undefined;
   const span = old && oldSchedule && missedSpan(oldSchedule, old.tick, nowMs);
   if (old !== undefined && span !== undefined) {

@@ -48,7 +48,11 @@ export function editJob(edit: Edit): Txn {
       { key: jobKey, target: 'mod', op: '=', value: seen.modRevision },
       cursorGuard(cursorKey, seen.cursorRaw),
     ],
-    success: [jobOp, ...cursorOps(edit, cursorKey)],
+    success: [
+      jobOp,
+      ...cursorOps(edit, cursorKey),
+      ...(edit.definition === undefined ? [{ delete: { key: keys.state(seen.name) } }] : []),
+    ],
     failure: [{ get: { key: jobKey } }, { get: { key: cursorKey } }],
   };
 }
