@@ -9,7 +9,8 @@ import { CronmeshError, renderGot, type FieldProblem } from '../../shared/errors
 import { once, type Component } from '../../shared/lifecycle.ts';
 import type { Clock } from '../../shared/clock.ts';
 
-const limits = {
+/** Times in ms, sizes in bytes. */
+const defaultLimits = {
   maxHeaderSize: 16 * 1024,
   headersTimeout: 10_000,
   requestTimeout: 30_000,
@@ -28,10 +29,15 @@ export class HttpServer implements Component {
   readonly start = once(() => this.#start());
   readonly stop = once(() => this.#stop());
 
-  constructor(listen: ListenAddress, clock: Clock, handle: RequestListener) {
+  constructor(
+    listen: ListenAddress,
+    clock: Clock,
+    handle: RequestListener,
+    limits: Partial<typeof defaultLimits> = {},
+  ) {
     this.#listen = listen;
     this.#clock = clock;
-    this.#server = createServer(limits, (request, response) => {
+    this.#server = createServer({ ...defaultLimits, ...limits }, (request, response) => {
       // A connection that stays open would only be cut a moment later.
       if (!this.#server.listening) response.setHeader('Connection', 'close');
       handle(request, response);

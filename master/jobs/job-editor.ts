@@ -19,6 +19,8 @@ import { Refusal } from '../http/reply.ts';
 import { definitionText } from './definition-text.ts';
 
 const maxAttempts = 20;
+const maxReads = 2;
+const readTimeoutMs = 2_000;
 
 /** A job as it stands in etcd, with the cursor of the same revision. */
 export interface ExactJob {
@@ -85,12 +87,13 @@ export class JobEditor {
     ];
     for (let attempt = 1; ; attempt++) {
       try {
-        const { results } = await this.#etcd.txn({ compare: [], success: gets, failure: [] });
+        const read = { compare: [], success: gets, failure: [] };
+        const { results } = await this.#etcd.txn(read, { timeoutMs: readTimeoutMs });
         return exactJob(name, results);
       } catch (error) {
         // A read has no effect that could be in doubt.
         if (!isCronmeshError(error, 'unknown-result')) throw error;
-        if (attempt < 3) continue;
+        if (attempt < maxReads) continue;
         throw new CronmeshError('etcd-unavailable', error.message, { cause: error });
       }
     }

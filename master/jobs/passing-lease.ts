@@ -4,8 +4,10 @@
  * request nor a busy master keeps old keys alive. A key lives from `keySeconds` to twice that.
  */
 import type { Clock } from '../../shared/clock.ts';
-import { isCronmeshError } from '../../shared/errors.ts';
+import { CronmeshError, isCronmeshError } from '../../shared/errors.ts';
 import type { EtcdLeases } from '../../shared/etcd/port.ts';
+
+const grantWithinMs = 3_000;
 
 interface Lease {
   readonly id: Promise<string>;
@@ -33,8 +35,8 @@ export class PassingLease {
     try {
       return await use(await lease.id);
     } catch (error) {
-      if (this.#lease === lease) this.#lease = undefined;
       if (!isCronmeshError(error, 'etcd-rejected')) throw error;
+      this.#forget(lease);
       return use(await this.#current().id);
     }
   }
@@ -42,11 +44,29 @@ export class PassingLease {
   #current(): Lease {
     const nowMs = this.#clock.monotonicMs();
     if (this.#lease === undefined || nowMs - this.#lease.grantedAtMs > this.#keySeconds * 1000) {
-      const id = this.#etcd.grantLease(this.#keySeconds * 2).then((granted) => granted.id);
-      // Whoever awaits it handles its failure; nobody may.
-      id.catch(() => undefined);
-      this.#lease = { id, grantedAtMs: nowMs };
+      const lease = { id: this.#grant(), grantedAtMs: nowMs };
+      this.#lease = lease;
+      lease.id.catch(() => this.#forget(lease));
     }
     return this.#lease;
+  }
+
+  #forget(lease: Lease): void {
+    if (this.#lease === lease) this.#lease = undefined;
+  }
+
+  /** Somebody waits for it, who would rather hear "not now" than wait for long. */
+  async #grant(): Promise<string> {
+    const signal = AbortSignal.timeout(grantWithinMs);
+    try {
+      return (await this.#etcd.grantLease(this.#keySeconds * 2, { signal })).id;
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      throw new CronmeshError(
+        'etcd-unavailable',
+        `etcd granted no lease within ${grantWithinMs} ms`,
+        { cause: error },
+      );
+    }
   }
 }

@@ -43,6 +43,10 @@ export class MasterClient {
   /** `METHOD pattern status` of every answer that was looked at. */
   static readonly seen = new Set<string>();
 
+  get routes(): Master['routes'] {
+    return this.#master.routes;
+  }
+
   constructor(master: Master) {
     this.#master = master;
     this.url = `http://127.0.0.1:${master.address.port}`;
