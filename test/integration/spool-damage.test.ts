@@ -142,6 +142,16 @@ it('does not send again what was acknowledged', async (t) => {
   assert.deepEqual(await drainedKeys(await startSpool(t, folder)), ['2']);
 });
 
+it('never takes new records for old ones after everything was taken and removed', async (t) => {
+  const folder = await temporaryFolder(t);
+  const first = await startSpool(t, folder);
+  await first.spool.append(Array.from({ length: 100 }, (_, number) => numbered(number)));
+  await first.spool.stop();
+  assert.deepEqual(await segments(folder), []);
+  await leftBehind(t, folder, 10);
+  assert.deepEqual(await drainedKeys(await startSpool(t, folder)), numbersUpTo(10));
+});
+
 it('refuses a directory of a newer format and leaves it as it is', async (t) => {
   const folder = await temporaryFolder(t);
   const path = join(folder, 'segment-0000000000000001.log');
@@ -160,4 +170,14 @@ it('replays a segment whose header alone is damaged', async (t) => {
   const [path = ''] = await segments(folder);
   await flipByte(path, 7);
   assert.deepEqual(await drainedKeys(await startSpool(t, folder)), numbersUpTo(10));
+});
+
+it('sets a file aside that is no segment at all', async (t) => {
+  const folder = await temporaryFolder(t);
+  const path = join(folder, 'segment-0000000000000001.log');
+  await writeFile(path, 'somebody put this here');
+  const { spool, log } = await startSpool(t, folder);
+  assert.equal(log.loud('SPOOL SEGMENT DAMAGED').length, 1);
+  assert.equal(await readFile(`${path}.corrupt`, 'utf8'), 'somebody put this here');
+  assert.equal(spool.state().accepting, true);
 });

@@ -55,6 +55,32 @@ describe('drain', () => {
     );
   });
 
+  it('keeps order while writers outrun a slow store', async (t) => {
+    const folder = await temporaryFolder(t);
+    const { spool, store } = await startSpool(t, folder, { batchBytes: 300_000 });
+    const taken: number[] = [];
+    store.ingest = async (records) => {
+      await new Promise((resolve) => {
+        setTimeout(resolve, Math.random() * 20);
+      });
+      for (const record of records) if (record.kind === 'output') taken.push(record.offset);
+    };
+    // Three times what memory keeps, in bursts, so that reading changes between memory and files.
+    for (let number = 0; number < 1_200;) {
+      const burst = range(number, number + 1 + Math.floor(Math.random() * 40));
+      const size = Math.random() < 0.1 ? 300_000 : 12_000;
+      await Promise.all(
+        burst.map((index) => spool.append([output('r', index, Buffer.alloc(size))])),
+      );
+      number += burst.length;
+      if (number % 7 === 0)
+        await spool.hold({ id: 'h', records: [ended('h')], completion: number });
+    }
+    await spool.drained(patience());
+    assert.deepEqual(taken, range(0, taken.length));
+    assert.ok(taken.length >= 1_200);
+  });
+
   it('batches by number, by bytes and by time, and joins a start with its end', async (t) => {
     const folder = await temporaryFolder(t);
     const { spool, store } = await startSpool(t, folder, {

@@ -42,6 +42,8 @@ export class Drain {
   #loop: Promise<void> | undefined;
   #stopping = false;
   #hurries = 0;
+  /** Cuts a pause after a failure short, once. */
+  #isImpatient = false;
   #batchDue = false;
   #wake: (() => void) | undefined;
   #error: string | undefined;
@@ -84,6 +86,7 @@ export class Drain {
   /** Until the returned function is called, batches go without waiting to fill up. */
   hurry(): () => void {
     this.#hurries += 1;
+    this.#isImpatient = true;
     this.#wake?.();
     return () => {
       this.#hurries -= 1;
@@ -132,7 +135,9 @@ export class Drain {
     const { ledger, alarms, batchRecords, batchBytes, batchDelayMs } = this.#options;
     for (;;) {
       if (this.#stopping) return false;
-      if (ledger.pendingRecords > 0) {
+      if (ledger.pendingRecords === 0) {
+        this.#error = undefined;
+      } else {
         const isFull = ledger.pendingRecords >= batchRecords || ledger.pendingBytes >= batchBytes;
         if (isFull || this.#batchDue || this.#hurries > 0) {
           this.#batchDue = false;
@@ -238,7 +243,10 @@ export class Drain {
     const delayMs = backoffMs(attempt, retryMinMs, retryMaxMs, random);
     const untilMs = clock.monotonicMs() + delayMs;
     alarms.set('retry', delayMs, () => this.#wake?.());
-    while (!this.#stopping && clock.monotonicMs() < untilMs) await this.#woken();
+    this.#isImpatient = false;
+    while (!this.#stopping && !this.#isImpatient && clock.monotonicMs() < untilMs) {
+      await this.#woken();
+    }
     if (this.#stopping) throw new DrainStopped();
   }
 

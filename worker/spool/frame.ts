@@ -5,6 +5,7 @@
  * checksum does not cover, and a run of zeros (what a crash may leave at a file's end) is no frame.
  */
 import { crc32 } from 'node:zlib';
+import { CronmeshError } from '../../shared/errors.ts';
 
 export const formatVersion = 1;
 export const frameHeaderBytes = 8;
@@ -34,10 +35,14 @@ export function segmentVersion(start: Buffer): number | undefined {
   return start.subarray(0, magic.length).equals(magic) ? start[magic.length] : undefined;
 }
 
+/** Throws `internal` beyond the limit. */
 export function encodeFrame(type: FrameType, body: readonly Buffer[]): Buffer {
   const payloadBytes = 2 + body.reduce((sum, part) => sum + part.length, 0);
   if (payloadBytes > maxPayloadBytes) {
-    throw new RangeError(`a frame of ${String(payloadBytes)} bytes is over the limit`);
+    throw new CronmeshError(
+      'internal',
+      `a spool entry of ${String(payloadBytes)} bytes is over the limit of ${String(maxPayloadBytes)}`,
+    );
   }
   const frame = Buffer.allocUnsafe(frameHeaderBytes + payloadBytes);
   frame.writeUInt32LE(payloadBytes, 0);

@@ -8,6 +8,8 @@ import type { Logger } from '../../shared/log.ts';
 
 const marker = Buffer.from('[output dropped: spool full]\n', 'utf8');
 
+const maxRememberedRuns = 10_000;
+
 export class OutputGate {
   readonly #logger: Logger;
   /** Runs that lost output; true while the gap is open. */
@@ -32,10 +34,9 @@ export class OutputGate {
       if (this.#runs.has(record.runId)) this.#runs.set(record.runId, false);
       return record;
     }
-    if (record.kind === 'run-ended' && this.#runs.delete(record.run.runId)) {
+    if (record.kind === 'run-ended' && this.#runs.has(record.run.runId)) {
       return { ...record, end: { ...record.end, outputTruncated: true } };
     }
-    if (record.kind === 'run-lost') this.#runs.delete(record.run.runId);
     return record;
   }
 
@@ -51,7 +52,15 @@ export class OutputGate {
     this.#droppedBytes += record.data.length;
     const isInGap = this.#runs.get(record.runId) === true;
     this.#runs.set(record.runId, true);
+    this.#forgetOldest();
     return isInGap ? undefined : { ...record, data: marker.subarray(0, record.data.length) };
+  }
+
+  /** A run's end does not forget it: it may be tried again when the disk refuses it. */
+  #forgetOldest(): void {
+    if (this.#runs.size <= maxRememberedRuns) return;
+    const [oldest] = this.#runs.keys();
+    if (oldest !== undefined) this.#runs.delete(oldest);
   }
 
   #reopen(): void {

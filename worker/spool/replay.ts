@@ -90,7 +90,7 @@ function scan(
   while (segment.bytes < contents.length) {
     const frame = readFrame(contents, segment.bytes);
     if (frame === 'invalid' || 'incomplete' in frame) {
-      if (hasFrameAfter(contents, segment.bytes + 1)) {
+      if (isForeign(contents) || hasFrameAfter(contents, segment.bytes + 1)) {
         segment.damage = `damaged at byte ${String(segment.bytes)}`;
         logger.error(
           { file: path, offset: segment.bytes, bytes: contents.length - segment.bytes },
@@ -146,6 +146,12 @@ function ownCopy(entry: HeldEntry): HeldEntry {
     record.kind === 'output' ? { ...record, data: Buffer.from(record.data) } : record,
   );
   return { ...entry, records };
+}
+
+/** Nothing that a crash of ours leaves: neither our header nor zeros in its place. */
+function isForeign(contents: Buffer): boolean {
+  const start = contents.subarray(0, segmentHeader.length);
+  return segmentVersion(contents) === undefined && start.some((byte) => byte !== 0);
 }
 
 function refuseNewerFormat(path: string, contents: Buffer): void {

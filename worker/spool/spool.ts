@@ -56,7 +56,7 @@ interface Parts {
 const mebibyte = 1024 * 1024;
 const maxSegmentBytes = 8 * mebibyte;
 const cacheBytes = 8 * mebibyte;
-const acknowledgeDelayMs = 500;
+const acknowledgeDelayMs = 100;
 /** With nothing pending, a segment larger than this is given back to the disk. */
 const idleSegmentBytes = 64 * 1024;
 /** Written to learn whether the disk takes writes. */
@@ -316,9 +316,8 @@ class DiskSpool implements Spool {
     if (this.#ledger.pendingRecords === 0 && writer.activeBytes > idleSegmentBytes) {
       await writer.roll();
     }
-    if (this.#phase !== 'running') return;
-    await collector.collect();
-    this.#scheduleCheck(parts);
+    if (this.#phase === 'running') await collector.collect();
+    if (this.#phase === 'running') this.#scheduleCheck(parts);
   }
 
   #noteAccepting(): void {
