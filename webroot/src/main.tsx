@@ -4,6 +4,8 @@ import { createRoot } from 'react-dom/client';
 import './styles/tokens.css';
 import './styles/base.css';
 import './styles/controls.css';
+import './styles/lists.css';
+import './styles/detail.css';
 import { App } from './app.tsx';
 
 const root = document.getElementById('root');

@@ -13,6 +13,7 @@ export interface RequestOptions {
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  readonly timeoutMs?: number;
 }
 
 /** Throws ApiError; an abort through `signal` is passed on as it is. */
@@ -28,7 +29,7 @@ export async function requestText(path: string, options: RequestOptions = {}): P
 }
 
 async function send(path: string, accept: string, options: RequestOptions): Promise<Response> {
-  const timeout = AbortSignal.timeout(defaultTimeoutMs);
+  const timeout = AbortSignal.timeout(options.timeoutMs ?? defaultTimeoutMs);
   const headers = new Headers({ accept, ...options.headers });
   const init: RequestInit = { method: options.method ?? 'GET', headers };
   init.signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;

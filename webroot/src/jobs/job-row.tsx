@@ -30,18 +30,18 @@ export const JobRow = memo(function JobRow({ job, actions }: JobRowProps) {
       </span>
       <div className="job-name" role="cell">
         <div className="job-title">
-          <Link className="job-link" href={path} data-row-link>
+          <Link className="row-link" href={path} data-row-link>
             {job.name}
           </Link>
           {job.group !== 'default' && <span className="chip">{job.group}</span>}
           {job.running > 0 && <span className="chip live">{text.running(job.running)}</span>}
         </div>
         {job.description === '' ? (
-          <div className="job-sub mono" title={job.command}>
+          <div className="sub-line mono" title={job.command}>
             {job.command}
           </div>
         ) : (
-          <div className="job-sub" title={`${job.description}\n${job.command}`}>
+          <div className="sub-line" title={`${job.description}\n${job.command}`}>
             {job.description}
           </div>
         )}
@@ -59,7 +59,7 @@ function JobTimes({ job }: { readonly job: JobListItem }) {
     <>
       <div className="job-schedule" role="cell" title={`${job.scheduleText}\n${job.timezone}`}>
         <div className="clip">{job.scheduleText}</div>
-        <div className="job-sub">
+        <div className="sub-line">
           <code>{job.cronExpr}</code> <span>{job.timezone}</span>
         </div>
       </div>
@@ -84,7 +84,7 @@ function JobTimes({ job }: { readonly job: JobListItem }) {
             <span className="muted">
               <TimeAgo at={job.state.endedAt} />
             </span>
-            <div className="job-sub num">{job.state.reason ?? tookOf(job, text.took)}</div>
+            <div className="sub-line num">{job.state.reason ?? tookOf(job, text.took)}</div>
           </Link>
         ) : (
           <span className="muted">{text.neverRan}</span>
@@ -102,7 +102,7 @@ function Quarantine({ job }: { readonly job: JobListItem }) {
     <div className="job-quarantine" role="cell">
       <div>{text.quarantine}</div>
       {first && (
-        <div className="job-sub" title={`${first.message}; ${common.expected(first.expected)}`}>
+        <div className="sub-line" title={`${first.message}; ${common.expected(first.expected)}`}>
           <code>{first.field}</code> {first.message} — {common.expected(first.expected)},{' '}
           {common.got(first.got)}
         </div>

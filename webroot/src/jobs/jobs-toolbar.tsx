@@ -26,7 +26,7 @@ export function JobsToolbar({ filter, groups, overview, onChange }: JobsToolbarP
     quarantined: overview?.jobs.quarantined,
   };
   return (
-    <div className="jobs-toolbar">
+    <div className="toolbar">
       <SearchField value={filter.q ?? ''} onChange={(q) => onChange({ q })} />
       <div className="segments" role="group" aria-label={text.statusLabel}>
         <button

@@ -1,3 +1,134 @@
-export function RunPage(_: { readonly id: string }) {
-  return null;
+/** One run: how it ended and why, where and when, and everything it wrote. */
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
+import { Link } from 'wouter';
+import { useJobActions } from '../actions/use-job-actions.ts';
+import { isApiError } from '../api/api-error.ts';
+import { runQuery } from '../api/queries.ts';
+import type { RunDetail } from '../api/shapes.ts';
+import { commonMessages } from '../i18n/common-messages.ts';
+import { useMessages } from '../i18n/language.ts';
+import { EmptyState } from '../ui/empty-state.tsx';
+import { ErrorPanel } from '../ui/error-panel.tsx';
+import { Icon } from '../ui/icon.tsx';
+import { OutcomeGlyph } from '../ui/outcome-glyph.tsx';
+import { SkeletonBlock } from '../ui/skeleton.tsx';
+import { runMessages } from './messages.ts';
+import { createOutputFeed } from './output-feed.ts';
+import { OutputView } from './output-view.tsx';
+import { RunFacts } from './run-facts.tsx';
+import './run-page.css';
+
+/** Of larger outputs only the end is fetched; all of it can be downloaded. */
+const mostBytesShown = 16 * 1024 * 1024;
+
+export function RunPage({ id }: { readonly id: string }) {
+  const text = useMessages(runMessages);
+  const { data: run, error, refetch } = useQuery(runQuery(id));
+  if (!run) {
+    if (isApiError(error, 404)) {
+      return (
+        <EmptyState title={text.gone} text={text.goneText}>
+          <Link className="button primary" href="/runs">
+            {text.allRuns}
+          </Link>
+        </EmptyState>
+      );
+    }
+    if (error) return <ErrorPanel error={error} onRetry={() => void refetch()} />;
+    return <SkeletonBlock height={480} />;
+  }
+  return (
+    <div className="run-page">
+      <RunHead run={run} />
+      <RunFacts run={run} />
+      {run.kind === 'run' ? (
+        <Output run={run} />
+      ) : (
+        <p className="panel run-none muted">{text.nothingRan}</p>
+      )}
+    </div>
+  );
+}
+
+function RunHead({ run }: { readonly run: RunDetail }) {
+  const text = useMessages(runMessages);
+  const common = useMessages(commonMessages);
+  const actions = useJobActions();
+  const [killAsked, setKillAsked] = useState(false);
+  const kind = run.outcome ?? 'running';
+  const open = run.outcome === undefined;
+  const jobPath = `/jobs/${encodeURIComponent(run.job)}`;
+  return (
+    <header className="detail-head">
+      <Link className="button icon quiet" href={jobPath} aria-label={run.job} title={run.job}>
+        <Icon name="back" />
+      </Link>
+      <OutcomeGlyph kind={kind} size={26} />
+      <div className="detail-title">
+        <h1>
+          <Link href={jobPath}>{run.job}</Link>
+        </h1>
+        <p>
+          <b className={`word ${kind}`} data-testid="run-outcome" data-outcome={kind}>
+            {common.outcome[kind]}
+          </b>
+          {run.reason !== undefined && <span className="run-reason"> — {run.reason}</span>}
+        </p>
+      </div>
+      <div className="detail-actions">
+        {open && (
+          <button
+            type="button"
+            className="button danger"
+            data-testid="kill"
+            disabled={killAsked}
+            onClick={() => {
+              void actions.killOne(run.id, run.job).then((asked) => {
+                if (asked) setKillAsked(true);
+              });
+            }}
+          >
+            <Icon name="stop" size={14} />
+            {killAsked ? text.killing : common.kill}
+          </button>
+        )}
+        <button
+          type="button"
+          className="button"
+          data-testid="run-again"
+          onClick={() => void actions.run(run.job)}
+        >
+          <Icon name="play" size={14} />
+          {text.runAgain}
+        </button>
+      </div>
+    </header>
+  );
+}
+
+function Output({ run }: { readonly run: RunDetail }) {
+  const queryClient = useQueryClient();
+  const { id } = run;
+  // Decided once: a run that grows while it is watched is watched from where it began.
+  const [from] = useState(() => Math.max(0, (run.outputBytes ?? 0) - mostBytesShown));
+  const [feed] = useState(() =>
+    createOutputFeed(id, from, () => {
+      void queryClient.invalidateQueries({ queryKey: runQuery(id).queryKey });
+    }),
+  );
+  useEffect(() => {
+    feed.start();
+    return () => feed.stop();
+  }, [feed]);
+  return (
+    <OutputView
+      runId={id}
+      feed={feed}
+      open={run.outcome === undefined}
+      leftOutBytes={from}
+      shownBytes={mostBytesShown}
+      truncated={run.outputTruncated === true}
+    />
+  );
 }

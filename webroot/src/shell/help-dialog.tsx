@@ -1,19 +1,9 @@
-import { commonMessages, type ShownOutcome } from '../i18n/common-messages.ts';
+import { commonMessages } from '../i18n/common-messages.ts';
 import { useMessages } from '../i18n/language.ts';
+import { shownOutcomes } from '../outcomes.ts';
 import { Dialog } from '../ui/dialog.tsx';
 import { OutcomeGlyph } from '../ui/outcome-glyph.tsx';
 import { shellMessages } from './messages.ts';
-
-const legendOrder: readonly ShownOutcome[] = [
-  'running',
-  'succeeded',
-  'failed',
-  'timed-out',
-  'killed',
-  'lost',
-  'skipped',
-  'missed',
-];
 
 export function HelpDialog({ onClose }: { readonly onClose: () => void }) {
   const text = useMessages(shellMessages);
@@ -30,7 +20,7 @@ export function HelpDialog({ onClose }: { readonly onClose: () => void }) {
           <KeyList keys={text.runKeys} />
           <h3>{text.legendTitle}</h3>
           <dl>
-            {legendOrder.map((outcome) => (
+            {shownOutcomes.map((outcome) => (
               <div className="legend-line" key={outcome}>
                 <dt>
                   <OutcomeGlyph kind={outcome} />

@@ -1,0 +1,156 @@
+/** What the job is: its schedule with the next fires, and its definition; or why it is not one. */
+import type { ReactNode } from 'react';
+import type { Job } from '../../../shared/job/definition.ts';
+import type { JobDetail } from '../api/shapes.ts';
+import { formatBytes } from '../format/bytes.ts';
+import { formatClock, formatDay, localZone } from '../format/instant.ts';
+import { writeSeconds } from '../format/parse-span.ts';
+import { commonMessages } from '../i18n/common-messages.ts';
+import { useMessages } from '../i18n/language.ts';
+import { Countdown } from '../ui/time.tsx';
+import { jobMessages } from './messages.ts';
+
+export function JobSide({ detail }: { readonly detail: JobDetail }) {
+  return (
+    <aside className="job-side">
+      {detail.job ? (
+        <>
+          <ScheduleCard job={detail.job} detail={detail} />
+          <DefinitionCard job={detail.job} revision={detail.revision} />
+        </>
+      ) : (
+        <QuarantineCard detail={detail} />
+      )}
+    </aside>
+  );
+}
+
+function ScheduleCard({ job, detail }: { readonly job: Job; readonly detail: JobDetail }) {
+  const text = useMessages(jobMessages);
+  const elsewhere = job.timezone !== localZone;
+  return (
+    <section className="card panel">
+      <h2>{text.schedule}</h2>
+      <p className="card-lead">{detail.scheduleText}</p>
+      <p className="muted">
+        <code>{job.cronExpr}</code> {job.timezone}
+      </p>
+      {job.enabled && detail.nextTicks.length > 0 && (
+        <table className="next-fires num" aria-label={text.nextFires}>
+          <tbody>
+            {detail.nextTicks.map((tick) => (
+              <tr key={tick}>
+                <td>
+                  <span className="muted">{formatDay(tick, job.timezone)}</span>{' '}
+                  {formatClock(tick, job.timezone)}
+                </td>
+                {elsewhere && (
+                  <td className="muted" title={localZone}>
+                    {formatClock(tick)}
+                  </td>
+                )}
+                <td>
+                  <Countdown at={tick} zone={job.timezone} />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </section>
+  );
+}
+
+function DefinitionCard({ job, revision }: { readonly job: Job; readonly revision: number }) {
+  const text = useMessages(jobMessages);
+  const limits = text.limitsText(
+    writeSeconds(job.timeoutSeconds),
+    writeSeconds(job.killGraceSeconds),
+    formatBytes(job.maxOutputBytes),
+  );
+  return (
+    <section className="card panel">
+      <h2>{text.definition}</h2>
+      {job.description !== '' && <p className="job-description">{job.description}</p>}
+      <pre className="job-command" aria-label={text.command}>
+        {job.command}
+      </pre>
+      <dl className="facts">
+        <Fact name={text.concurrency}>{text[job.concurrency]}</Fact>
+        <Fact name={text.limits}>{limits}</Fact>
+        <Pairs name={text.environment} pairs={job.env} />
+        <Pairs name={text.labels} pairs={job.labels} />
+        {job.workingDirectory !== undefined && (
+          <Fact name={text.folder}>
+            <code>{job.workingDirectory}</code>
+          </Fact>
+        )}
+        {job.shell !== '/bin/sh' && (
+          <Fact name={text.shell}>
+            <code>{job.shell}</code>
+          </Fact>
+        )}
+        <Fact name={text.revision}>
+          <code title={text.revisionTitle}>{revision}</code>
+        </Fact>
+      </dl>
+    </section>
+  );
+}
+
+function QuarantineCard({ detail }: { readonly detail: JobDetail }) {
+  const text = useMessages(jobMessages);
+  const common = useMessages(commonMessages);
+  return (
+    <section className="card panel quarantine-card" role="alert">
+      <h2>{text.state.quarantined}</h2>
+      <ul>
+        {detail.quarantined?.map((problem) => (
+          <li key={`${problem.field} ${problem.message}`}>
+            <b>
+              <code>{problem.field}</code> {problem.message}
+            </b>
+            <span className="muted">
+              {common.expected(problem.expected)} — {common.got(problem.got)}
+            </span>
+          </li>
+        ))}
+      </ul>
+      {detail.raw !== undefined && (
+        <>
+          <h3 className="muted">{text.stored}</h3>
+          <pre className="job-command">{detail.raw}</pre>
+        </>
+      )}
+    </section>
+  );
+}
+
+function Fact({ name, children }: { readonly name: string; readonly children: ReactNode }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+function Pairs({
+  name,
+  pairs,
+}: {
+  readonly name: string;
+  readonly pairs: Readonly<Record<string, string>>;
+}) {
+  const entries = Object.entries(pairs);
+  if (entries.length === 0) return null;
+  return (
+    <Fact name={name}>
+      {entries.map(([key, value]) => (
+        <code className="pair-line" key={key}>
+          {key}={value}
+        </code>
+      ))}
+    </Fact>
+  );
+}

@@ -1,0 +1,255 @@
+/**
+ * The output pane: tail, search, wrap, download. Following stops when one scrolls up and starts
+ * again at the end, so that nothing moves while it is being read.
+ */
+import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { requestText } from '../api/client.ts';
+import { formatBytes } from '../format/bytes.ts';
+import { useMessages } from '../i18n/language.ts';
+import { readPreference, writePreference } from '../preferences.ts';
+import { isTyping } from '../shell/keys.ts';
+import { useDescribeError } from '../ui/describe-error.ts';
+import { Icon } from '../ui/icon.tsx';
+import { showToast } from '../ui/toast-store.ts';
+import { runMessages } from './messages.ts';
+import type { OutputFeed } from './output-feed.ts';
+import { OutputRows } from './output-rows.tsx';
+import { type SearchState, useOutputSearch } from './use-output-search.ts';
+import './output-view.css';
+import './ansi-colours.css';
+
+const nearEndPx = 24;
+const downloadTimeoutMs = 10 * 60_000;
+
+interface OutputViewProps {
+  readonly runId: string;
+  readonly feed: OutputFeed;
+  readonly open: boolean;
+  /** Bytes before the first one that was asked for. */
+  readonly leftOutBytes: number;
+  readonly shownBytes: number;
+  readonly truncated: boolean;
+}
+
+export function OutputView(props: OutputViewProps) {
+  const { runId, feed, open, leftOutBytes, shownBytes, truncated } = props;
+  const text = useMessages(runMessages);
+  const state = useSyncExternalStore(feed.subscribe, feed.get);
+  const scroller = useRef<HTMLDivElement>(null);
+  const lastTop = useRef(0);
+  const [follow, setFollow] = useState(true);
+  const [wrap, setWrap] = useState(() => readPreference('wrap') === 'yes');
+  const search = useOutputSearch(feed, state);
+  const { lines, dropped } = feed.text;
+  // The last line is empty when the output ends with a line feed: nobody calls that a line.
+  const last = lines.at(-1);
+  const shown = last?.segments.length === 0 ? lines.slice(0, -1) : lines;
+
+  function toggleWrap(): void {
+    setWrap(!wrap);
+    writePreference('wrap', wrap ? undefined : 'yes');
+  }
+
+  function stepSearch(by: 1 | -1): void {
+    setFollow(false);
+    search.step(by);
+  }
+
+  function onScroll(): void {
+    const pane = scroller.current;
+    if (!pane) return;
+    const atEnd = pane.scrollHeight - pane.scrollTop - pane.clientHeight < nearEndPx;
+    if (atEnd) setFollow(true);
+    else if (pane.scrollTop < lastTop.current) setFollow(false);
+    lastTop.current = pane.scrollTop;
+  }
+
+  useEffect(() => {
+    function onKey(event: KeyboardEvent): void {
+      if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+      if (event.key === 'f') setFollow((on) => !on);
+      else if (event.key === 'w') toggleWrap();
+    }
+    document.addEventListener('keydown', onKey);
+    return () => document.removeEventListener('keydown', onKey);
+  });
+
+  return (
+    <section className="output panel" aria-label={text.output}>
+      <div className="output-bar">
+        <h2>{text.output}</h2>
+        <span className="muted num">{text.lines(dropped + shown.length)}</span>
+        {open && state.status === 'streaming' && <span className="chip live">{text.live}</span>}
+        <OutputSearchField search={search} onStep={stepSearch} />
+        <button
+          type="button"
+          className="button small"
+          aria-pressed={follow}
+          title={text.followTitle}
+          data-testid="follow"
+          onClick={() => setFollow(!follow)}
+        >
+          <Icon name="tail" size={14} />
+          {text.follow}
+        </button>
+        <button
+          type="button"
+          className="button small"
+          aria-pressed={wrap}
+          title={text.wrapTitle}
+          data-testid="wrap"
+          onClick={toggleWrap}
+        >
+          <Icon name="wrap" size={14} />
+          {text.wrap}
+        </button>
+        <DownloadButton runId={runId} />
+      </div>
+      {leftOutBytes > 0 && (
+        <p className="output-note">{text.headLeftOut(formatBytes(shownBytes))}</p>
+      )}
+      {dropped > 0 && <p className="output-note">{text.rowsLeftOut(dropped)}</p>}
+      {state.status === 'broken' && <p className="output-note">{text.broken}</p>}
+      <div className="output-pane">
+        <div
+          ref={scroller}
+          className="output-scroll"
+          data-testid="run-output"
+          role="log"
+          aria-live="off"
+          aria-label={text.output}
+          // A pane that scrolls must be reachable with the keyboard.
+          // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
+          tabIndex={0}
+          onScroll={onScroll}
+        >
+          {shown.length === 0 ? (
+            <p className="output-empty">
+              {state.status === 'connecting'
+                ? text.connecting
+                : open
+                  ? text.noOutputYet
+                  : text.noOutput}
+            </p>
+          ) : (
+            <OutputRows
+              scroller={scroller}
+              lines={shown}
+              dropped={dropped}
+              wrap={wrap}
+              follow={follow}
+              search={search.search}
+              current={search.current}
+              stderrLabel={text.stderr}
+            />
+          )}
+        </div>
+        {!follow && open && (
+          <button type="button" className="button small to-end" onClick={() => setFollow(true)}>
+            <Icon name="down" size={14} />
+            {text.toEnd}
+          </button>
+        )}
+      </div>
+      {truncated && <p className="output-note">{text.truncated}</p>}
+    </section>
+  );
+}
+
+function OutputSearchField({
+  search,
+  onStep,
+}: {
+  readonly search: SearchState;
+  readonly onStep: (by: 1 | -1) => void;
+}) {
+  const text = useMessages(runMessages);
+  const { query, count } = search;
+  return (
+    <div className="output-search">
+      <Icon name="search" size={14} />
+      <input
+        type="search"
+        className="input"
+        data-search
+        data-testid="output-search"
+        aria-label={text.search}
+        placeholder={text.search}
+        spellCheck={false}
+        autoComplete="off"
+        value={query}
+        onChange={(event) => search.setQuery(event.target.value)}
+        onKeyDown={(event) => {
+          if (event.key === 'Enter') {
+            event.preventDefault();
+            onStep(event.shiftKey ? -1 : 1);
+          } else if (event.key === 'Escape') {
+            search.setQuery('');
+            event.currentTarget.blur();
+          }
+        }}
+      />
+      {query !== '' && (
+        <span className="match-count num" role="status" data-testid="match-count">
+          {count === 0 ? text.noMatches : text.matches(search.at + 1, count, search.more)}
+        </span>
+      )}
+      {count > 0 && (
+        <>
+          <button
+            type="button"
+            className="button small icon quiet"
+            aria-label={text.previous}
+            onClick={() => onStep(-1)}
+          >
+            <Icon name="up" size={14} />
+          </button>
+          <button
+            type="button"
+            className="button small icon quiet"
+            aria-label={text.next}
+            onClick={() => onStep(1)}
+          >
+            <Icon name="down" size={14} />
+          </button>
+        </>
+      )}
+    </div>
+  );
+}
+
+function DownloadButton({ runId }: { readonly runId: string }) {
+  const text = useMessages(runMessages);
+  const describe = useDescribeError();
+  const [busy, setBusy] = useState(false);
+
+  async function download(): Promise<void> {
+    setBusy(true);
+    try {
+      const path = `/runs/${encodeURIComponent(runId)}/output`;
+      const blob = await requestText(path, { timeoutMs: downloadTimeoutMs });
+      const link = document.createElement('a');
+      link.href = URL.createObjectURL(blob);
+      link.download = `${runId.replaceAll(/[^\w.-]/g, '_')}.log`;
+      link.click();
+      URL.revokeObjectURL(link.href);
+    } catch (error) {
+      showToast({ tone: 'bad', ...describe(error) });
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  return (
+    <button
+      type="button"
+      className="button small"
+      disabled={busy}
+      data-testid="download"
+      onClick={() => void download()}
+    >
+      <Icon name="download" size={14} />
+      {text.download}
+    </button>
+  );
+}
