@@ -40,6 +40,7 @@ const changes = [
   ['Africa/Casablanca', 'back for Ramadan', '2025-02-23T02:00Z'],
   ['America/Caracas', 'back half an hour for good', '2007-12-09T07:00Z'],
   ['Asia/Pyongyang', 'forward half an hour for good', '2018-05-04T15:00Z'],
+  ['Asia/Damascus', 'back an hour, where two blocks of zone data meet', '1977-08-31T23:00Z'],
   ['UTC', 'not at all', '2025-03-30T01:00Z'],
 ] as const;
 
