@@ -9,6 +9,8 @@ export interface Clock {
   monotonicMs(): number;
   /** Runs `callback` once, not before `delayMs` have passed; the returned function cancels it. */
   after(delayMs: number, callback: () => void): () => void;
+  /** Runs `callback` in the next turn of the loop, after what is already waiting. */
+  soon(callback: () => void): void;
 }
 
 const maxTimerMs = 2_147_483_647;
@@ -20,6 +22,7 @@ export const systemClock: Clock = {
     const timer = setTimeout(callback, Math.min(Math.max(0, Math.ceil(delayMs)), maxTimerMs));
     return () => clearTimeout(timer);
   },
+  soon: (callback) => void setImmediate(callback),
 };
 
 /** Waits `delayMs`; rejects with the signal's reason when it aborts first. */

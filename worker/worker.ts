@@ -1,9 +1,6 @@
 /**
- * One worker: watches the mesh, schedules every job, races, runs, spools, reports.
- * States: ready (claims), blocked (claims nothing, and says why), draining (finishes what it has).
- * start() needs etcd; the store may be down. stop() drains: no claim any more, runs finish within the
- * grace or are ended, history goes out as far as the store takes it, and the registration is gone at
- * once because the session is revoked.
+ * A worker on a real machine: builds etcd client, store, spool, executor and metrics from the
+ * settings, and the mesh worker over them. start() needs etcd; the store may be down.
  */
 import { mkdir } from 'node:fs/promises';
 import os from 'node:os';
@@ -12,29 +9,14 @@ import type { Clock, Random } from '../shared/clock.ts';
 import { createEtcd } from '../shared/etcd/create-etcd.ts';
 import type { TlsCredentials } from '../shared/etcd/grpc-channel.ts';
 import { readServerDate } from '../shared/etcd/server-date.ts';
-import { createSession, type Session } from '../shared/etcd/session.ts';
 import { openHistory } from '../shared/history/open-history.ts';
 import { once, Releasers, type Component } from '../shared/lifecycle.ts';
 import type { Logger } from '../shared/log.ts';
-import { MeshView, type JobParts } from '../shared/mesh/view.ts';
-import { createKeys } from '../shared/protocol/keys.ts';
-import { encodeValue, type WorkerValue } from '../shared/protocol/values.ts';
 import type { WorkerConfig } from './config.ts';
 import { createExecutor } from './executor/create-executor.ts';
-import type { Executor } from './executor/port.ts';
-import { FleetClock } from './mesh/fleet-clock.ts';
-import { Outbox } from './mesh/outbox.ts';
-import { SessionWatch } from './mesh/session-watch.ts';
-import { Settler } from './mesh/settler.ts';
-import { TxnBatcher } from './mesh/txn-batcher.ts';
+import { MeshWorker } from './mesh-worker.ts';
 import { MetricsServer } from './metrics-server.ts';
-import { ActiveRuns } from './run/active-runs.ts';
 import { createBaseEnvironment } from './run/environment.ts';
-import { CarryOut } from './schedule/carry-out.ts';
-import type { DecideContext } from './schedule/decide.ts';
-import { JobLoop } from './schedule/job-loop.ts';
-import { rankDelayMs, type Candidate } from './schedule/rank.ts';
-import type { Spool } from './spool/port.ts';
 import { openSpool } from './spool/spool.ts';
 
 export interface WorkerDeps {
@@ -47,64 +29,33 @@ export interface WorkerDeps {
   readonly version: string;
 }
 
-const drainStoreMs = 5_000;
-const recheckMs = 1_000;
-
 export class Worker implements Component {
   readonly #deps: WorkerDeps;
   readonly #releasers = new Releasers();
-  readonly #startedAt: number;
-  readonly #abort = new AbortController();
-  #parts: Parts | undefined;
-  #draining = false;
-  #lastClaimable = false;
 
   constructor(deps: WorkerDeps) {
     this.#deps = deps;
-    this.#startedAt = deps.clock.wallMs();
   }
 
   readonly start = once(async (): Promise<void> => {
     try {
       await this.#start();
     } catch (error) {
-      await this.#release();
+      await this.stop();
       throw error;
     }
   });
 
   readonly stop = once(async (): Promise<void> => {
-    const { logger, config, clock } = this.#deps;
-    this.#draining = true;
-    const parts = this.#parts;
-    if (parts !== undefined) {
-      parts.session.poke();
-      parts.loop.stop();
-      logger.info({ running: parts.runs.size }, 'draining: no more claims');
-      const deadline = clock.monotonicMs() + config.drainSeconds * 1_000;
-      await this.#untilIdle(parts, deadline);
-      if (parts.runs.size > 0) {
-        logger.warn({ running: parts.runs.size }, 'drain grace is over; ending what still runs');
-        parts.runs.killAll('the worker was stopped');
-        await this.#untilIdle(parts, clock.monotonicMs() + 60_000);
-      }
-      await parts.spool.drained(AbortSignal.timeout(drainStoreMs)).catch(() => undefined);
-    }
-    await this.#release();
-    logger.info('stopped');
+    await this.#releasers.releaseAll((name, error) => {
+      this.#deps.logger.error({ err: error, part: name }, 'part did not stop cleanly');
+    });
   });
 
   async #start(): Promise<void> {
-    const { config, clock, random, logger } = this.#deps;
-    const keys = createKeys(config.prefix);
-    const { signal } = this.#abort;
-    const etcd = createEtcd({
-      endpoints: config.etcd,
-      ...(this.#deps.credentials === undefined ? {} : { credentials: this.#deps.credentials }),
-      clock,
-      random,
-      logger,
-    });
+    const { config, clock, random, logger, version } = this.#deps;
+    const tls = this.#deps.credentials === undefined ? {} : { credentials: this.#deps.credentials };
+    const etcd = createEtcd({ endpoints: config.etcd, ...tls, clock, random, logger });
     this.#releasers.add('etcd', () => etcd.close());
     const workDirectory = path.resolve(config.data, 'work');
     await mkdir(workDirectory, { recursive: true });
@@ -117,255 +68,38 @@ export class Worker implements Component {
       random,
       maxBytes: config.spoolMaxBytes,
     });
+    const executor = createExecutor({ slots: config.slots, clock, logger, random });
     await this.#startPart('history', store);
     await this.#startPart('spool', spool);
-    const executor = createExecutor({ slots: config.slots, clock, logger, random });
     await this.#startPart('executor', executor);
-    await etcd.ping({ timeoutMs: 5_000, signal });
-
-    const view = new MeshView(keys);
-    const mirror = etcd.mirror(keys.root, view);
-    await this.#startPart('mirror', mirror);
-    await mirror.ready();
-    const sessions = new SessionWatch(view, clock, config.sessionTtlSeconds);
-    const batcher = new TxnBatcher({ etcd, clock, random, signal });
-    const fleetClock = new FleetClock({
-      clock,
-      logger,
-      serverDateMs: () =>
-        readServerDate({
-          endpoints: config.etcd,
-          ...(this.#deps.credentials === undefined ? {} : { credentials: this.#deps.credentials }),
-        }),
-      onChange: () => this.#changed(),
-    });
-    await fleetClock.start();
-    this.#releasers.add('fleet clock', () => fleetClock.stop());
-
-    const session = createSession({
+    await etcd.ping({ timeoutMs: 5_000 });
+    const worker = new MeshWorker({
+      config,
       etcd,
-      clock,
-      logger,
-      random,
-      ttlSeconds: config.sessionTtlSeconds,
-      sessionKey: (leaseId) => keys.session(leaseId),
-      sessionValue: encodeValue({ v: 1, worker: config.workerId }),
-      beatKey: keys.worker(config.workerId),
-      beatValue: (sequence, sessionId) => encodeValue(this.#registration(sequence, sessionId)),
-    });
-    const runs = new ActiveRuns({
-      keys,
-      clock,
-      random,
-      logger,
-      etcd,
-      batcher,
-      executor,
       spool,
-      session,
-      view,
-      signal,
+      executor,
+      clock,
+      random,
+      logger,
+      serverDateMs: () => readServerDate({ endpoints: config.etcd, ...tls }),
+      machine: () => ({
+        host: os.hostname(),
+        version,
+        pid: process.pid,
+        load: os.loadavg().map((value) => Math.round(value * 100) / 100),
+      }),
       baseEnvironment: createBaseEnvironment(config.path),
       workDirectory,
-      onChange: () => this.#parts?.loop.slotFreed(),
     });
-    const carryOut = new CarryOut({
-      keys,
-      clock,
-      random,
-      batcher,
-      workerId: config.workerId,
-      sessionId: () => (session.alive() ? session.id : undefined),
-      takeSlot: () => runs.takeSlot(),
-      giveSlotBack: () => runs.giveSlotBack(),
-      startRun: (won) => runs.start(won),
-    });
-    const loop = new JobLoop({
-      view,
-      clock,
-      logger,
-      act: (part, action) => carryOut.act(part, action),
-      context: (part, firstSeenMs) => this.#context(part, firstSeenMs),
-    });
-    const shared = {
-      keys,
-      view,
-      clock,
-      logger,
-      batcher,
-      sessions,
-      sessionId: () => (session.alive() ? session.id : undefined),
-      delayMs: (job: string, subject: string) => this.#delayMs(job, subject),
-    };
-    const settler = new Settler({ ...shared, isMine: (runId) => runs.has(runId) });
-    const outbox = new Outbox({ ...shared, spool, workerId: config.workerId });
-    this.#parts = { executor, spool, session, runs, loop, fleetClock, view, sessions };
-    this.#followSession(session, executor, runs);
-    this.#followView(view, runs, fleetClock);
-    this.#releasers.add('session watch', () => sessions.stop());
-    await this.#startPart('session', session);
-    runs.resumeHeld();
-    settler.start();
-    outbox.start();
-    this.#releasers.add('settler', () => settler.stop());
-    this.#releasers.add('outbox', () => outbox.stop());
-    loop.start();
-    this.#releasers.add('loop', () => loop.stop());
-    this.#watchClaimable();
+    await this.#startPart('worker', worker);
     if (config.listen !== undefined) {
-      const metrics = new MetricsServer(config.listen, () =>
-        this.#registration(0, session.id ?? ''),
-      );
+      const metrics = new MetricsServer(config.listen, () => worker.registration());
       await this.#startPart('metrics', metrics);
     }
-    logger.info({ slots: config.slots, jobs: view.snapshot.parts.size }, 'ready');
   }
 
   async #startPart(name: string, part: Component): Promise<void> {
     this.#releasers.add(name, () => part.stop());
     await part.start();
   }
-
-  async #release(): Promise<void> {
-    this.#abort.abort(new Error('the worker was stopped'));
-    await this.#releasers.releaseAll((name, error) => {
-      this.#deps.logger.error({ err: error, part: name }, 'part did not stop cleanly');
-    });
-  }
-
-  #followSession(session: Session, executor: Executor, runs: ActiveRuns): void {
-    const stop = session.onChange((change) => {
-      const { logger } = this.#deps;
-      executor.setDeadline(session.deadlineMs);
-      if (change.type === 'begun') {
-        logger.info({ session: change.id }, 'session begun');
-        void runs.reownAll(change.id);
-        this.#changed();
-      } else if (change.type === 'fenced') {
-        logger.warn({ session: change.id, reason: change.reason }, 'session in doubt: fenced');
-      }
-    });
-    this.#releasers.add('session listener', stop);
-  }
-
-  #followView(view: MeshView, runs: ActiveRuns, fleetClock: FleetClock): void {
-    const { workerId } = this.#deps.config;
-    const stop = view.onChange((change) => {
-      if (change.type === 'resync') {
-        runs.applyAllOrders();
-      } else if (change.key.kind === 'killer' && !change.deleted) {
-        runs.applyOrders(change.key.name);
-      } else if (change.key.kind === 'worker' && !change.deleted && change.key.id !== workerId) {
-        const beat = view.snapshot.workers.get(change.key.id);
-        if (beat !== undefined) fleetClock.sawBeat(change.key.id, beat.value.wallMs);
-      }
-    });
-    this.#releasers.add('view listener', stop);
-  }
-
-  /** What blocks claims can end without any event of a job: look again when it does. */
-  #watchClaimable(): void {
-    const { clock } = this.#deps;
-    let cancel: () => void;
-    const look = (): void => {
-      const claimable = this.#reasons().length === 0;
-      if (claimable !== this.#lastClaimable) this.#changed();
-      this.#lastClaimable = claimable;
-      cancel = clock.after(recheckMs, look);
-    };
-    look();
-    this.#releasers.add('recheck', () => cancel());
-  }
-
-  #changed(): void {
-    this.#parts?.loop.considerAll();
-    this.#parts?.session.poke();
-  }
-
-  /** Why nothing can be claimed now; empty when it can. */
-  #reasons(): string[] {
-    const parts = this.#parts;
-    if (parts === undefined) return ['starting'];
-    const clock = parts.fleetClock.verdict();
-    const spool = parts.spool.state();
-    return [
-      ...(this.#draining ? ['draining'] : []),
-      ...(parts.session.alive() ? [] : ['no session']),
-      ...(clock.ok ? [] : [clock.reason ?? 'the clock is not verified']),
-      ...(spool.accepting ? [] : [spool.reason ?? 'the spool takes nothing']),
-      ...(parts.executor.healthy() ? [] : ['the guardian is being restarted']),
-    ];
-  }
-
-  #context(part: JobParts, firstSeenMs: (subject: string) => number): DecideContext {
-    const parts = this.#parts;
-    const canDecide = this.#reasons().length === 0;
-    return {
-      nowMs: this.#deps.clock.wallMs(),
-      canDecide,
-      canClaim: canDecide && (parts?.runs.freeSlots() ?? 0) > 0,
-      sessionAlive: (sessionId) => parts?.sessions.alive(sessionId) === true,
-      delayMs: (subject) => this.#delayMs(part.name, subject),
-      firstSeenMs,
-    };
-  }
-
-  #delayMs(job: string, subject: string): number {
-    const { workerId } = this.#deps.config;
-    const workers = this.#parts?.view.snapshot.workers;
-    const candidates: Candidate[] = [];
-    for (const [id, { value }] of workers ?? []) {
-      if (value.state !== 'ready' && id !== workerId) continue;
-      candidates.push({ id, weight: value.slots - value.running });
-    }
-    return rankDelayMs(candidates, workerId, job, subject);
-  }
-
-  #registration(sequence: number, session: string): WorkerValue {
-    const { config, clock, version } = this.#deps;
-    const parts = this.#parts;
-    const reasons = this.#reasons().filter((reason) => reason !== 'no session');
-    const spool = parts?.spool.state();
-    const offsetMs = parts?.fleetClock.verdict().offsetMs;
-    return {
-      v: 1,
-      id: config.workerId,
-      session,
-      sequence,
-      wallMs: clock.wallMs(),
-      host: os.hostname(),
-      version,
-      pid: process.pid,
-      startedAt: this.#startedAt,
-      slots: config.slots,
-      running: parts?.runs.size ?? 0,
-      load: os.loadavg().map((value) => Math.round(value * 100) / 100),
-      ...(offsetMs === undefined ? {} : { clockOffsetMs: offsetMs }),
-      state: this.#draining ? 'draining' : reasons.length === 0 ? 'ready' : 'blocked',
-      reasons,
-      spool: {
-        pendingRecords: spool?.pendingRecords ?? 0,
-        pendingBytes: spool?.pendingBytes ?? 0,
-      },
-    };
-  }
-
-  /** Resolves when no run is in hand, or at `deadlineMs` (monotonic). */
-  async #untilIdle(parts: Parts, deadlineMs: number): Promise<void> {
-    const { clock } = this.#deps;
-    while (parts.runs.size > 0 && clock.monotonicMs() < deadlineMs) {
-      await new Promise<void>((resolve) => void clock.after(50, resolve));
-    }
-  }
-}
-
-interface Parts {
-  readonly executor: Executor;
-  readonly spool: Spool;
-  readonly session: Session;
-  readonly runs: ActiveRuns;
-  readonly loop: JobLoop;
-  readonly fleetClock: FleetClock;
-  readonly view: MeshView;
-  readonly sessions: SessionWatch;
 }

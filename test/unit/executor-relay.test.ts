@@ -18,6 +18,10 @@ class TestClock implements Clock {
     return this.nowMs;
   }
 
+  soon(callback: () => void): void {
+    setImmediate(callback);
+  }
+
   monotonicMs(): number {
     return this.nowMs;
   }

@@ -16,6 +16,10 @@ class ManualClock implements Clock {
     return this.#nowMs;
   }
 
+  soon(callback: () => void): void {
+    setImmediate(callback);
+  }
+
   monotonicMs(): number {
     return this.#nowMs;
   }

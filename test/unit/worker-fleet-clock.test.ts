@@ -14,6 +14,10 @@ class FakeTime implements Clock {
     return Math.floor(this.monotonic + this.wallOffset);
   }
 
+  soon(callback: () => void): void {
+    setImmediate(callback);
+  }
+
   monotonicMs(): number {
     return this.monotonic;
   }

@@ -59,7 +59,7 @@ export class TxnBatcher {
     if (this.#scheduled) return;
     this.#scheduled = true;
     // All that becomes due in one turn of the loop travels together.
-    setImmediate(() => {
+    this.#options.clock.soon(() => {
       this.#scheduled = false;
       while (this.#inFlight < maxInFlight && this.#queue.length > 0) void this.#send(this.#take());
     });

@@ -86,7 +86,7 @@ export class JobLoop {
   #scheduleTurn(): void {
     if (this.#turnScheduled || !this.#running || this.#dirty.size === 0) return;
     this.#turnScheduled = true;
-    setImmediate(() => {
+    this.#options.clock.soon(() => {
       this.#turnScheduled = false;
       let left = namesPerTurn;
       for (const name of this.#dirty) {
