@@ -80,6 +80,10 @@ function keepAliveOnce(
       stream?.close();
       reject(new GrpcFailure('aborted', endpoint.address, `aborted (${endpoint.address})`));
     };
+    if (signal?.aborted === true) {
+      onAbort();
+      return;
+    }
     signal?.addEventListener('abort', onAbort, { once: true });
     endpoint
       .openKeepAlive(timeoutMs, {

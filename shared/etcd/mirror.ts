@@ -114,6 +114,8 @@ export class ListWatchMirror implements Mirror {
   }
 
   async #watch(position: Position): Promise<void> {
+    // A consumer may have stopped us from within the listing.
+    this.#stopped.signal.throwIfAborted();
     const { endpoints, clock, prefix, random, consumer } = this.#options;
     const over = new AbortController();
     const onStop = (): void => over.abort();

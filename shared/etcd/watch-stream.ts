@@ -1,7 +1,7 @@
 /**
  * One raw watch of a prefix, on one stream, from open to end. Fragments are put together, so each
- * revision's events come out whole. A stream that says nothing for 2 s is asked for its progress;
- * 3.5 s of silence end it, because a frozen etcd keeps its connections open.
+ * revision's events come out whole. A stream that says nothing for 1.5 s is asked for its progress;
+ * 3 s of silence end it, because a frozen etcd keeps its connections open.
  */
 import type { Clock } from '../clock.ts';
 import { toSafeInteger, toWatchEvent } from './codec.ts';
@@ -15,10 +15,13 @@ import type {
 import { GrpcFailure } from './grpc-failure.ts';
 import { prefixEnd, type WatchEvent } from './port.ts';
 
-const tickMs = 500;
-const probeAfterMs = 2000;
-const silenceMs = 3500;
+const tickMs = 250;
+const probeAfterMs = 1500;
+const silenceMs = 3000;
 const createdWithinMs = 2000;
+const probeEveryMs = 500;
+/** A tick this late was held up by ourselves. */
+const pausedMs = 1000;
 
 /**
  * Why a watch ended. `broken` and `silent`: open another where this one stopped. `compacted`,
@@ -35,7 +38,7 @@ export type WatchEnd =
   | { readonly kind: 'consumer'; readonly error: unknown };
 
 export interface WatchOptions {
-  readonly endpoint: GrpcEndpoint;
+  readonly endpoint: Pick<GrpcEndpoint, 'openWatch' | 'address'>;
   readonly prefix: string;
   /** The first revision wanted. */
   readonly startRevision: number;
@@ -71,6 +74,7 @@ class WatchRun {
   #fragments: WireEvent[] = [];
   #heardMs: number;
   #tickedMs: number;
+  #probedMs = 0;
 
   constructor(options: WatchOptions, resolve: (end: WatchEnd) => void) {
     this.#options = options;
@@ -176,6 +180,7 @@ class WatchRun {
   }
 
   #probe(): void {
+    this.#probedMs = this.#options.clock.monotonicMs();
     this.#stream?.send({ progress_request: {} });
   }
 
@@ -186,7 +191,7 @@ class WatchRun {
   #tick(): void {
     const nowMs = this.#options.clock.monotonicMs();
     // Our own pause is not their silence: what they sent meanwhile has not been read yet.
-    if (nowMs - this.#tickedMs > 2 * tickMs) {
+    if (nowMs - this.#tickedMs > pausedMs) {
       this.#heardMs = Math.max(this.#heardMs, nowMs - probeAfterMs);
     }
     this.#tickedMs = nowMs;
@@ -196,7 +201,9 @@ class WatchRun {
       this.#end({ kind: 'silent' });
       return;
     }
-    if (created && (!this.#current || quietMs >= probeAfterMs)) this.#probe();
+    const unsure = created && (!this.#current || quietMs >= probeAfterMs);
+    // Not with every tick: servers since 3.5.8 leave the question open while they catch up.
+    if (unsure && nowMs - this.#probedMs >= probeEveryMs) this.#probe();
     this.#scheduleTick();
   }
 

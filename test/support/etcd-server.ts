@@ -140,6 +140,7 @@ export class EtcdMember {
   readonly endpoint: string;
   readonly clientPort: number;
   readonly #metricsUrl: string;
+  readonly #dataDir: string;
   readonly #args: readonly string[];
   #process: ServerProcess | undefined;
   #earlierOutput = '';
@@ -149,12 +150,14 @@ export class EtcdMember {
     readonly endpoint: string;
     readonly clientPort: number;
     readonly metricsUrl: string;
+    readonly dataDir: string;
     readonly args: readonly string[];
   }) {
     this.name = plan.name;
     this.endpoint = plan.endpoint;
     this.clientPort = plan.clientPort;
     this.#metricsUrl = plan.metricsUrl;
+    this.#dataDir = plan.dataDir;
     this.#args = plan.args;
   }
 
@@ -191,6 +194,14 @@ export class EtcdMember {
   /** Ends it whatever its state, starts it on the same ports and data, waits until healthy. */
   async restart(): Promise<void> {
     await this.kill();
+    this.launch();
+    await this.healthy();
+  }
+
+  /** Starts it anew on the same ports with no data, as after a restore of an older state. */
+  async wipe(): Promise<void> {
+    await this.kill();
+    await rm(this.#dataDir, { recursive: true, force: true });
     this.launch();
     await this.healthy();
   }
@@ -265,7 +276,7 @@ async function planMembers(
         options.tls === undefined ? [] : tlsFlags(options.tls),
         options.flags ?? [],
       ].flat();
-      return new EtcdMember({ ...plan, endpoint, metricsUrl, args });
+      return new EtcdMember({ ...plan, endpoint, metricsUrl, dataDir, args });
     }),
   );
 }
