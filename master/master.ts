@@ -91,7 +91,7 @@ export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
     requests,
     clock,
     storeHealth: new StoreHealth(store, clock),
-    queries: new JobQueries(link.view, index, nextTicks),
+    queries: new JobQueries(index, nextTicks),
   };
   const runRequests = new RunRequests(etcd, keys, editor, clock, random);
   const routes = withOpenApi(

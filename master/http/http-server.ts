@@ -21,6 +21,7 @@ const defaultLimits = {
 const maxHeaders = 100;
 const maxConnections = 4_096;
 const finishMs = 3_000;
+const sweepEveryMs = 50;
 
 export class HttpServer implements Component {
   readonly #listen: ListenAddress;
@@ -73,10 +74,17 @@ export class HttpServer implements Component {
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });
-    this.#server.closeIdleConnections();
-    const cancelCut = this.#clock.after(finishMs, () => this.#server.closeAllConnections());
+    // A connection becomes idle when its last answer is out, and would then be kept for the next.
+    const cutAtMs = this.#clock.monotonicMs() + finishMs;
+    let cancel: (() => void) | undefined;
+    const sweep = (): void => {
+      if (this.#clock.monotonicMs() < cutAtMs) this.#server.closeIdleConnections();
+      else this.#server.closeAllConnections();
+      cancel = this.#clock.after(sweepEveryMs, sweep);
+    };
+    sweep();
     await closed;
-    cancelCut();
+    cancel?.();
   }
 }
 

@@ -1,23 +1,29 @@
 /**
- * The names of all jobs in order, kept so as they come and go, and how many of them are paused or
- * quarantined. Order is by UTF-16 code units, as `<` compares.
+ * All jobs in the order of their names, kept so as they come and go, and counted by kind and group.
+ * Order is by UTF-16 code units, as `<` compares. What the view holds of a job is one object for as
+ * long as the job is there (until a re-list), so it is kept here instead of being looked up.
  */
 import type { JobEntry } from '../../shared/mesh/job-entry.ts';
-import type { MeshView } from '../../shared/mesh/view.ts';
+import type { JobParts, MeshView } from '../../shared/mesh/view.ts';
 
 export type JobKind = 'active' | 'paused' | 'quarantined';
 
-export function kindOfJob(entry: JobEntry): JobKind {
-  if (!entry.ok) return 'quarantined';
-  return entry.job.enabled ? 'active' : 'paused';
+/** Parts of a job that is there. */
+export type JobWithEntry = JobParts & { readonly entry: JobEntry };
+
+interface Counted {
+  readonly kind: JobKind;
+  readonly group: string;
 }
 
 export class JobIndex {
   readonly #view: MeshView;
   readonly #unsubscribe: () => void;
-  readonly #kinds = new Map<string, JobKind>();
-  readonly #counts: Record<JobKind, number> = { active: 0, paused: 0, quarantined: 0 };
-  #names: string[] = [];
+  /** As each job was counted, to take it off the counts again. */
+  readonly #counted = new Map<string, Counted>();
+  readonly #kinds: Record<JobKind, number> = { active: 0, paused: 0, quarantined: 0 };
+  readonly #groups = new Map<string, number>();
+  #jobs: JobWithEntry[] = [];
 
   constructor(view: MeshView) {
     this.#view = view;
@@ -28,16 +34,34 @@ export class JobIndex {
     });
   }
 
-  get names(): readonly string[] {
-    return this.#names;
+  /** In the order of their names. */
+  get jobs(): readonly JobWithEntry[] {
+    return this.#jobs;
   }
 
   get total(): number {
-    return this.#names.length;
+    return this.#jobs.length;
+  }
+
+  /** Jobs of each group that has any. */
+  get groups(): ReadonlyMap<string, number> {
+    return this.#groups;
   }
 
   count(kind: JobKind): number {
-    return this.#counts[kind];
+    return this.#kinds[kind];
+  }
+
+  /** How many jobs come before `name`. */
+  placeOf(name: string): number {
+    let low = 0;
+    let high = this.#jobs.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#jobs[middle]?.name ?? '') < name) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   stop(): void {
@@ -45,47 +69,61 @@ export class JobIndex {
   }
 
   #rebuild(): void {
-    this.#kinds.clear();
-    this.#counts.active = this.#counts.paused = this.#counts.quarantined = 0;
-    const names: string[] = [];
-    for (const { name, entry } of this.#view.snapshot.parts.values()) {
-      if (entry === undefined) continue;
-      names.push(name);
-      this.#setKind(name, kindOfJob(entry));
-    }
-    this.#names = names.sort();
+    this.#counted.clear();
+    this.#groups.clear();
+    this.#kinds.active = this.#kinds.paused = this.#kinds.quarantined = 0;
+    this.#jobs = [...this.#view.snapshot.parts.values()]
+      .filter(hasEntry)
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const { name, entry } of this.#jobs) this.#count(name, entry);
   }
 
   #update(name: string): void {
-    const entry = this.#view.part(name)?.entry;
-    const isKnown = this.#kinds.has(name);
-    this.#setKind(name, entry === undefined ? undefined : kindOfJob(entry));
-    if (isKnown === (entry !== undefined)) return;
-    const place = placeOf(this.#names, name);
-    if (entry === undefined) this.#names.splice(place, 1);
-    else this.#names.splice(place, 0, name);
-  }
-
-  #setKind(name: string, kind: JobKind | undefined): void {
-    const former = this.#kinds.get(name);
-    if (former !== undefined) this.#counts[former]--;
-    if (kind === undefined) {
-      this.#kinds.delete(name);
+    const parts = this.#view.part(name);
+    const isKnown = this.#counted.has(name);
+    this.#count(name, parts?.entry);
+    const place = this.placeOf(name);
+    if (parts === undefined || !hasEntry(parts)) {
+      if (isKnown) this.#jobs.splice(place, 1);
       return;
     }
-    this.#counts[kind]++;
-    this.#kinds.set(name, kind);
+    // The same object for most edits; another one when the job was created anew.
+    this.#jobs.splice(place, isKnown ? 1 : 0, parts);
+  }
+
+  #count(name: string, entry: JobEntry | undefined): void {
+    const former = this.#counted.get(name);
+    if (former !== undefined) {
+      this.#kinds[former.kind]--;
+      this.#addToGroup(former.group, -1);
+    }
+    if (entry === undefined) {
+      this.#counted.delete(name);
+      return;
+    }
+    const counted = { kind: kindOf(entry), group: groupOf(entry) };
+    this.#kinds[counted.kind]++;
+    this.#addToGroup(counted.group, 1);
+    this.#counted.set(name, counted);
+  }
+
+  #addToGroup(group: string, change: number): void {
+    const count = (this.#groups.get(group) ?? 0) + change;
+    if (count === 0) this.#groups.delete(group);
+    else this.#groups.set(group, count);
   }
 }
 
-/** Where `name` stands, or would stand. */
-function placeOf(names: readonly string[], name: string): number {
-  let low = 0;
-  let high = names.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((names[middle] ?? '') < name) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+/** The group of a job; a quarantined one has none. */
+export function groupOf(entry: JobEntry): string {
+  return entry.ok ? entry.job.group : '';
+}
+
+function kindOf(entry: JobEntry): JobKind {
+  if (!entry.ok) return 'quarantined';
+  return entry.job.enabled ? 'active' : 'paused';
+}
+
+function hasEntry(parts: JobParts): parts is JobWithEntry {
+  return parts.entry !== undefined;
 }

@@ -14,7 +14,7 @@ import type {
   Shape,
   stateShape,
 } from '../api/shapes.ts';
-import { groupOf, type JobWithEntry } from './job-query.ts';
+import { groupOf, type JobWithEntry } from './job-index.ts';
 import type { NextTicks } from './next-ticks.ts';
 
 const shownCommandLength = 200;

@@ -3,9 +3,8 @@
  * and a bounded selection, so that a page of 100,000 jobs costs no sort of all of them.
  */
 import type { JobEntry } from '../../shared/mesh/job-entry.ts';
-import type { JobParts, MeshView } from '../../shared/mesh/view.ts';
 import { badField } from '../http/problem.ts';
-import type { JobIndex } from './job-index.ts';
+import { groupOf, type JobIndex, type JobWithEntry } from './job-index.ts';
 import type { NextTicks } from './next-ticks.ts';
 
 export const jobSorts = [
@@ -30,9 +29,6 @@ export interface JobQuery {
   readonly cursor?: string | undefined;
 }
 
-/** Parts of a job that is there. */
-export type JobWithEntry = JobParts & { readonly entry: JobEntry };
-
 export interface JobSelection {
   readonly parts: readonly JobWithEntry[];
   readonly nextCursor?: string;
@@ -49,54 +45,58 @@ interface Ranked {
 }
 
 export class JobQueries {
-  readonly #view: MeshView;
   readonly #index: JobIndex;
   readonly #nextTicks: NextTicks;
   readonly #searchTexts = new WeakMap<JobEntry, string>();
 
-  constructor(view: MeshView, index: JobIndex, nextTicks: NextTicks) {
-    this.#view = view;
+  constructor(index: JobIndex, nextTicks: NextTicks) {
     this.#index = index;
     this.#nextTicks = nextTicks;
   }
 
   /** Throws `request-invalid` for a cursor that is not of this query's order. */
   select(query: JobQuery, nowMs: number): JobSelection {
-    const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor, query.sort);
-    const groups = query.group === undefined ? undefined : new Set(query.group);
-    const statuses = query.status === undefined ? undefined : new Set(query.status);
-    const search = query.q?.trim().toLowerCase() ?? '';
-    const order = comparison(query.sort);
+    const { limit, sort, group, enabled, status, q } = query;
+    const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor, sort);
+    const search = q?.trim().toLowerCase() ?? '';
+    const isAll =
+      group === undefined && enabled === undefined && status === undefined && search === '';
+    if (isAll && sort === 'name') return this.#slice(limit, after);
+    const groups = group === undefined ? undefined : new Set(group);
+    const statuses = status === undefined ? undefined : new Set(status);
+    const order = comparison(sort);
     const page: Ranked[] = [];
     const counts = new Map<string, number>();
     let total = 0;
-    for (const name of this.#index.names) {
-      const parts = this.#view.part(name);
-      if (parts === undefined || !hasEntry(parts)) continue;
-      if (query.enabled !== undefined && isEnabled(parts.entry) !== query.enabled) continue;
+    const { jobs } = this.#index;
+    // Backwards for -name, so that the first ones looked at are the ones to keep.
+    for (const parts of sort === '-name' ? jobs.toReversed() : jobs) {
+      const { entry } = parts;
+      if (enabled !== undefined && isEnabled(entry) !== enabled) continue;
       if (statuses !== undefined && !hasStatus(parts, statuses)) continue;
-      if (search !== '' && !this.#searchText(parts.entry).includes(search)) continue;
-      const group = groupOf(parts.entry);
-      counts.set(group, (counts.get(group) ?? 0) + 1);
-      if (groups !== undefined && !groups.has(group)) continue;
+      if (search !== '' && !this.#searchText(entry).includes(search)) continue;
+      const groupName = groupOf(entry);
+      if (!isAll) counts.set(groupName, (counts.get(groupName) ?? 0) + 1);
+      if (groups !== undefined && !groups.has(groupName)) continue;
       total++;
-      const ranked = { parts, key: this.#key(parts, query.sort, nowMs) };
+      const ranked = { parts, key: this.#key(parts, sort, nowMs) };
       if (after === undefined || order(ranked, after) > 0) {
-        keepSmallest(page, ranked, query.limit + 1, order);
+        keepSmallest(page, ranked, limit + 1, order);
       }
     }
-    const shown = page.slice(0, query.limit);
-    const last = shown.at(-1);
-    return {
-      parts: shown.map(({ parts }) => parts),
-      ...(page.length > shown.length && last !== undefined
-        ? { nextCursor: encodeCursor(query.sort, last) }
-        : {}),
-      total,
-      groups: [...counts]
-        .map(([value, count]) => ({ value, count }))
-        .toSorted((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1)),
-    };
+    return selectionOf(page, limit, sort, total, isAll ? this.#index.groups : counts);
+  }
+
+  /** All jobs by name, as a list mostly begins: nothing but the page is looked at. */
+  #slice(limit: number, after: Place | undefined): JobSelection {
+    const { jobs, groups, total } = this.#index;
+    let start = 0;
+    if (after !== undefined) {
+      start = this.#index.placeOf(after.parts.name);
+      if (jobs[start]?.name === after.parts.name) start++;
+    }
+    const page = jobs.slice(start, start + limit + 1).map((parts) => ({ parts, key: 0 }));
+    return selectionOf(page, limit, 'name', total, groups);
   }
 
   #key(parts: JobWithEntry, sort: JobSort, nowMs: number): number {
@@ -130,13 +130,26 @@ export class JobQueries {
   }
 }
 
-/** The group of a job; a quarantined one has none. */
-export function groupOf(entry: JobEntry): string {
-  return entry.ok ? entry.job.group : '';
-}
-
-export function hasEntry(parts: JobParts): parts is JobWithEntry {
-  return parts.entry !== undefined;
+/** `page` holds one job more than `limit` when there are more. */
+function selectionOf(
+  page: readonly Ranked[],
+  limit: number,
+  sort: JobSort,
+  total: number,
+  groups: ReadonlyMap<string, number>,
+): JobSelection {
+  const shown = page.slice(0, limit);
+  const last = shown.at(-1);
+  return {
+    parts: shown.map(({ parts }) => parts),
+    ...(page.length > shown.length && last !== undefined
+      ? { nextCursor: encodeCursor(sort, last) }
+      : {}),
+    total,
+    groups: [...groups]
+      .map(([value, count]) => ({ value, count }))
+      .toSorted((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1)),
+  };
 }
 
 function isEnabled(entry: JobEntry): boolean {

@@ -284,7 +284,7 @@ describe('bad input', () => {
     ]) {
       await client.refusal(400, path, preview(json));
     }
-    const good = await client.expect(
+    const answer = await client.expect(
       200,
       path,
       preview({
@@ -294,7 +294,7 @@ describe('bad input', () => {
         after: Date.UTC(2026, 2, 28, 12),
       }),
     );
-    const shown = previewShape.parse(good.body);
+    const shown = previewShape.parse(answer.body);
     assert.equal(shown.kind, 'fixed');
     assert.deepEqual(shown.ticks[0], { tick: Date.UTC(2026, 2, 29, 1), note: 'moved-out-of-gap' });
     assert.equal(shown.ticks.length, 3);

@@ -64,7 +64,7 @@ describe('live view of a master', () => {
     const reader = await EventReader.open(`${client.url}/api/v1/stream?topics=jobs`);
     await reader.next(({ event }) => event === 'snapshot');
     const count = 300;
-    const before = Date.now();
+    const begunAt = Date.now();
     for (let index = 0; index < count; index++) {
       await rig.put(rig.keys.job(`many-${index}`), {
         name: `many-${index}`,
@@ -76,7 +76,7 @@ describe('live view of a master', () => {
       async () => (await client.get(jobListShape, '/api/v1/jobs?q=many-&limit=1')).total === count,
       { timeoutMs: 5_000, describe: () => 'the master has seen them' },
     );
-    const tookMs = Date.now() - before;
+    const tookMs = Date.now() - begunAt;
     await reader.next(({ data }) => {
       const names = fieldOf(data, 'names');
       return (

@@ -232,7 +232,7 @@ for (const kind of ['sqlite', 'mongodb'] as const) {
       await client.putNew('asked');
       const run = (headers: Record<string, string> = {}) =>
         client.expect(202, '/api/v1/jobs/asked/run', { method: 'POST', headers });
-      const before = Date.now();
+      const begunAt = Date.now();
       const first = triggeredShape.parse((await run({ 'idempotency-key': 'k/1 \u007e' })).body);
       assert.match(first.triggerId, /^m\d{16}-[0-9a-z]{8}$/);
       const repeats = await Promise.all(
@@ -243,7 +243,7 @@ for (const kind of ['sqlite', 'mongodb'] as const) {
       assert.deepEqual([...triggers.keys()], [`asked/${first.triggerId}`]);
       const trigger = decodeValue(triggerSchema, [...triggers.values()][0] ?? '');
       assert.equal(trigger?.cause, 'manual');
-      assert.ok(trigger.tick >= before && trigger.expires === trigger.tick + 60_000);
+      assert.ok(trigger.tick >= begunAt && trigger.expires === trigger.tick + 60_000);
       assert.equal(trigger.expires, first.expiresAt);
       assert.match(trigger.by ?? '', /^api /);
       const job = await rig.read(rig.keys.job('asked'));
@@ -303,7 +303,7 @@ for (const kind of ['sqlite', 'mongodb'] as const) {
       }
       await rig.store.ingest([ended(run, { outputBytes: 24 * block.length })]);
       const { port } = new URL(client.url);
-      const before = process.memoryUsage().rss;
+      const rssBefore = process.memoryUsage().rss;
       const socket = createConnection(Number(port), '127.0.0.1');
       socket.pause();
       socket.write('GET /api/v1/runs/flood/output/stream HTTP/1.1\r\nHost: localhost\r\n\r\n');
@@ -311,7 +311,7 @@ for (const kind of ['sqlite', 'mongodb'] as const) {
       await reader.ended(20_000);
       assert.equal(reader.events.at(-2)?.id, String(24 * block.length));
       // The one that reads holds all of it here, as base64, parsed and not: three times 32 MiB.
-      assert.ok(process.memoryUsage().rss - before < 256 * 1024 * 1024);
+      assert.ok(process.memoryUsage().rss - rssBefore < 256 * 1024 * 1024);
       socket.destroy();
     });
   });

@@ -52,6 +52,10 @@ export class MasterClient {
     this.url = `http://127.0.0.1:${master.address.port}`;
   }
 
+  stop(): Promise<void> {
+    return this.#master.stop();
+  }
+
   async ask(path: string, ask: Ask = {}): Promise<Answer> {
     const method = ask.method ?? 'GET';
     const response = await fetch(`${this.url}${path}`, {
