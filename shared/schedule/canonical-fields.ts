@@ -11,8 +11,8 @@ export function canonicalFields(fields: CronValues): string {
 }
 
 function canonicalField(name: FieldName, field: FieldValues): string {
-  const values = [...field.values].sort((a, b) => a - b);
   if (field.wildSteps[0] === 1) return '*';
+  const values = [...field.values].sort((a, b) => a - b);
   if (name === 'second' || name === 'month' || name === 'year') {
     return wholeStep(name, values) ?? compress(values).join(',');
   }

@@ -92,6 +92,12 @@ export type FieldItem = PlainItem | DaySpecial;
 /** An expression as read: the items of each field. */
 export type CronItems = Readonly<Record<FieldName, readonly FieldItem[]>>;
 
+/** What a lone `*` stands for; shared, because most fields are one. */
+export const allValues: Readonly<Record<FieldName, ReadonlySet<number>>> = mapFields((name) => {
+  const { min, last } = fieldRules[name];
+  return new Set(Array.from({ length: last - min + 1 }, (_, index) => min + index));
+});
+
 /** One field with its items expanded. */
 export interface FieldValues {
   readonly values: ReadonlySet<number>;
@@ -103,5 +109,5 @@ export interface FieldValues {
 export type CronValues = Readonly<Record<FieldName, FieldValues>>;
 
 export function isFull(name: FieldName, values: ReadonlySet<number>): boolean {
-  return values.size === fieldRules[name].last - fieldRules[name].min + 1;
+  return values.size === allValues[name].size;
 }

@@ -5,8 +5,8 @@
 import { mask60Of, maskOf } from './bit-mask.ts';
 import type { Mask60 } from './bit-mask.ts';
 import { canonicalFields } from './canonical-fields.ts';
-import { firstYear, isFull, lastYear } from './cron-fields.ts';
-import type { CronItems, CronValues, DaySpecial, FieldValues } from './cron-fields.ts';
+import { allValues, firstYear, isFull, lastYear } from './cron-fields.ts';
+import type { CronItems, CronValues, DaySpecial, FieldName, FieldValues } from './cron-fields.ts';
 import { expandFields } from './expand-fields.ts';
 
 export interface CronSpec {
@@ -63,18 +63,15 @@ function simplifyDays(fields: CronValues): CronValues {
   const isAllWeekdays = isFull('day-of-week', weekday.values);
   const isEither = monthDay.wildSteps.length === 0 && weekday.wildSteps.length === 0;
   if (!isAllMonthDays && !isAllWeekdays) return fields;
-  const every = (values: number[]): FieldValues => ({
-    values: new Set(values),
-    specials: [],
-    wildSteps: [1],
-  });
-  const anyMonthDay = every(Array.from({ length: 31 }, (_, index) => index + 1));
-  const anyWeekday = every([0, 1, 2, 3, 4, 5, 6]);
   return {
     ...fields,
-    'day-of-month': isAllMonthDays || isEither ? anyMonthDay : monthDay,
-    'day-of-week': isAllWeekdays || isEither ? anyWeekday : weekday,
+    'day-of-month': isAllMonthDays || isEither ? any('day-of-month') : monthDay,
+    'day-of-week': isAllWeekdays || isEither ? any('day-of-week') : weekday,
   };
+}
+
+function any(name: FieldName): FieldValues {
+  return { values: allValues[name], specials: [], wildSteps: [1] };
 }
 
 function yearTable(values: ReadonlySet<number>): Uint8Array {

@@ -2,7 +2,7 @@
  * From the items of seven fields to their values: cron-parser expands the six standard fields, this
  * file adds the years, the specials and which fields count as wildcards.
  */
-import { fieldRules, firstYear, isFull, lastYear, mapFields } from './cron-fields.ts';
+import { allValues, fieldRules, isFull, mapFields } from './cron-fields.ts';
 import type {
   CronItems,
   CronValues,
@@ -12,10 +12,6 @@ import type {
   PlainItem,
 } from './cron-fields.ts';
 import { expandStandardFields } from './standard-fields.ts';
-
-const allYears: ReadonlySet<number> = new Set(
-  Array.from({ length: lastYear - firstYear + 1 }, (_, index) => firstYear + index),
-);
 
 export function expandFields(items: CronItems): CronValues {
   const plain = mapFields((name) => items[name].filter(isPlain));
@@ -61,7 +57,7 @@ function wildSteps(
 }
 
 function yearValues(items: readonly PlainItem[]): ReadonlySet<number> {
-  if (items.some(({ star, step }) => star && step === 1)) return allYears;
+  if (items.some(({ star, step }) => star && step === 1)) return allValues.year;
   const values = new Set<number>();
   for (const { start, end, step } of items) {
     for (let year = start; year <= end; year += step) values.add(year);

@@ -14,13 +14,14 @@ import { neverProblem } from './never-problem.ts';
 import { readExpression } from './read-expression.ts';
 import type { ExpressionReading } from './read-expression.ts';
 import { readZone } from './read-zone.ts';
+import { RecentMap } from './recent-map.ts';
 import type { Schedule } from './schedule.ts';
 import { zoneOf } from './zone.ts';
 
 export const maxExpressionLength = 256;
 
-const rememberedSchedules = 10_000;
-const remembered = new Map<string, Schedule>();
+/** Two keys a schedule: its text as written, and its canonical one. */
+const remembered = new RecentMap<Schedule>(20_000);
 
 /**
  * The schedule of an expression in an IANA zone. The result depends on nothing else: a schedule whose
@@ -37,7 +38,7 @@ export function parseSchedule(
   let schedule = remembered.get(key);
   if (schedule === undefined) {
     schedule = readSchedule(cronExpr, timezone, maxExpressionLength);
-    remember(key, schedule);
+    remembered.set(key, schedule);
   }
   const { afterMs } = options;
   if (afterMs !== undefined && schedule.next(afterMs) === undefined) {
@@ -51,14 +52,6 @@ export function parseSchedule(
     ]);
   }
   return schedule;
-}
-
-function remember(key: string, schedule: Schedule): void {
-  if (remembered.size >= rememberedSchedules) {
-    const oldest = remembered.keys().next();
-    if (oldest.done !== true) remembered.delete(oldest.value);
-  }
-  remembered.set(key, schedule);
 }
 
 /** As `parseSchedule`, but without a limit unless one is given: a canonical text may be long. */
@@ -87,7 +80,7 @@ export function readSchedule(cronExpr: string, timezone: string, maxLength = Inf
       },
     ]);
   }
-  remember(`\n${schedule.canonical}`, schedule);
+  remembered.set(`\n${schedule.canonical}`, schedule);
   return schedule;
 }
 

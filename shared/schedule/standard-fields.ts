@@ -5,6 +5,7 @@
  * docs/adr/0003-dst.md.
  */
 import { CronExpressionParser } from 'cron-parser';
+import { allValues } from './cron-fields.ts';
 import type { FieldName, PlainItem } from './cron-fields.ts';
 
 type StandardField = Exclude<FieldName, 'year'>;
@@ -17,6 +18,7 @@ const options = { currentDate: new Date(0), tz: 'UTC' };
 /** The values of each field's items; Sunday is 0. */
 export function expandStandardFields(items: StandardItems): StandardValues {
   const values = mapStandard(() => new Set<number>());
+  const isAny = mapStandard((name) => items[name].length === 1 && isWhole(items[name][0]));
   const texts = mapStandard((name) => items[name].map((item) => itemText(item)));
   const isTogether = !hasOverlap(items);
   const rounds = isTogether ? 1 : Math.max(...standardNames.map((name) => texts[name].length));
@@ -25,10 +27,15 @@ export function expandStandardFields(items: StandardItems): StandardValues {
       mapStandard((name) => (isTogether ? texts[name].join(',') : (texts[name][round] ?? ''))),
     );
     for (const name of standardNames) {
+      if (isAny[name]) continue;
       for (const value of expanded[name]) values[name].add(value);
     }
   }
-  return values;
+  return mapStandard((name) => (isAny[name] ? allValues[name] : values[name]));
+}
+
+function isWhole(item: PlainItem | undefined): boolean {
+  return item !== undefined && item.star && item.step === 1;
 }
 
 const standardNames: readonly StandardField[] = [
