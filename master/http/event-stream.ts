@@ -15,8 +15,6 @@ const retryMs = 2_000;
 const retryAfterEndMs = 500;
 
 export interface EventStream {
-  /** True once the client is gone or end() was called. */
-  readonly isOver: boolean;
   /** Waiting in memory for a client that does not read. */
   readonly bufferedBytes: number;
   /** `id` is what a reconnecting client sends as Last-Event-ID. */
@@ -90,10 +88,6 @@ class OpenStream implements EventStream {
   constructor() {
     this.body.once('close', () => this.#finish());
     this.body.once('error', () => this.#finish());
-  }
-
-  get isOver(): boolean {
-    return this.#over;
   }
 
   get bufferedBytes(): number {

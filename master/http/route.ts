@@ -51,8 +51,6 @@ export interface RawCall {
   readonly headers: IncomingHttpHeaders;
   /** Who asks, as history shows it: `console` or `api`, and the address. */
   readonly by: string;
-  /** Aborts when the client is gone. */
-  readonly signal: AbortSignal;
 }
 
 export interface Call<P, Q, B> extends Omit<RawCall, 'params' | 'query' | 'readBody'> {
@@ -102,7 +100,6 @@ export function defineRoute<
       const call = {
         headers: raw.headers,
         by: raw.by,
-        signal: raw.signal,
         params: parsePart(params, raw.params, 'The path'),
         query: parsePart(query, raw.query, 'The query'),
       };

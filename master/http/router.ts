@@ -54,8 +54,6 @@ async function answer(route: Route, context: Context): Promise<void> {
     context.status = 200;
     return;
   }
-  const gone = new AbortController();
-  context.res.once('close', () => gone.abort());
   const { req, querystring } = context;
   const call: RawCall = {
     params: paramsOf(context),
@@ -63,7 +61,6 @@ async function answer(route: Route, context: Context): Promise<void> {
     readBody: (isOptional) => readJsonBody(req, isOptional),
     headers: req.headers,
     by: askerOf(context),
-    signal: gone.signal,
   };
   send(context, await route.answer(call));
 }

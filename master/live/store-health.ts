@@ -6,7 +6,7 @@ import type { Clock } from '../../shared/clock.ts';
 import { CronmeshError } from '../../shared/errors.ts';
 import type { HistoryStore } from '../../shared/history/port.ts';
 
-const answerWithinMs = 1_000;
+const answerWithinMs = 1_500;
 const believeForMs = 2_000;
 
 export interface StoreStatus {

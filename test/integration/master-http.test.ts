@@ -4,14 +4,17 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import { EventStreams, type EventStream } from '../../master/http/event-stream.ts';
 import { HttpServer } from '../../master/http/http-server.ts';
 import { createSiteGuard } from '../../master/http/site-guard.ts';
 import { StaticFiles, type FileRequest } from '../../master/http/static-files.ts';
 import { isRecord } from '../../master/json-value.ts';
 import { systemClock } from '../../shared/clock.ts';
 import { isCronmeshError } from '../../shared/errors.ts';
+import { ManualClock, settle } from '../support/manual-clock.ts';
 import { MasterRig, rawRequest, type MasterClient } from './master-support.ts';
 
 describe('HTTP of a master', () => {
@@ -225,6 +228,40 @@ describe('limits of the server', () => {
     for (const answer of answers) assert.match(answer, /^HTTP\/1\.1 408 /);
     await server.stop();
   });
+});
+
+describe('event streams', () => {
+  test('a heartbeat every 15 s, and an end that sends the client elsewhere', async () => {
+    const clock = new ManualClock();
+    const streams = new EventStreams(clock, 2);
+    await streams.start();
+    let opened: EventStream | undefined;
+    const reply = streams.open((stream) => {
+      opened = stream;
+    });
+    assert.ok('content' in reply && reply.content instanceof Readable);
+    const body = reply.content;
+    const read = (): string => String(body.read() ?? '');
+    opened?.send('jobs', { names: ['a\nb'] }, '7');
+    assert.equal(read(), 'retry: 2000\n\nid: 7\nevent: jobs\ndata: {"names":["a\\nb"]}\n\n');
+    await clock.advance(14_000);
+    assert.equal(read(), '');
+    await clock.advance(1_500);
+    assert.equal(read(), ': still here\n\n');
+    await clock.advance(15_000);
+    assert.equal(read(), ': still here\n\n');
+    const other = streams.open(() => undefined);
+    assert.throws(() => streams.open(() => undefined), isBusy);
+    assert.ok('content' in other && other.content instanceof Readable);
+    other.content.destroy();
+    await settle();
+    assert.equal(streams.count, 1, 'one that its client left is forgotten');
+    await streams.stop();
+    assert.equal(read(), 'retry: 500\n\n');
+    assert.throws(() => streams.open(() => undefined), isBusy);
+  });
+
+  const isBusy = (error: unknown): boolean => isCronmeshError(error, 'busy');
 });
 
 describe("the console's files", () => {

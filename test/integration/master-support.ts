@@ -40,8 +40,6 @@ export interface Ask {
 export class MasterClient {
   readonly url: string;
   readonly #master: Master;
-  /** `METHOD pattern status` of every answer that was looked at. */
-  static readonly seen = new Set<string>();
 
   get routes(): Master['routes'] {
     return this.#master.routes;
@@ -123,7 +121,6 @@ export class MasterClient {
     if (route === undefined) return;
     const reply = route.replies[response.status];
     assert.ok(reply, `${place} answered ${response.status}, which it does not declare`);
-    MasterClient.seen.add(`${method} ${route.path} ${response.status}`);
     if (reply.schema === undefined) assert.equal(body, undefined, place);
     else if (type.startsWith('application/json')) reply.schema.parse(body);
   }
