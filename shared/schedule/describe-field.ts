@@ -33,8 +33,13 @@ export function readTextField(name: FieldName, text: string): TextField {
   const first = values[0] ?? rule.min;
   const last = values.at(-1) ?? rule.min;
   const [item] = items;
-  const step = items.length === 1 && item?.star === true ? item.step : undefined;
-  const isEven = step !== undefined && (rule.last - rule.min + 1) % step === 0;
+  const starStep = items.length === 1 && item?.star === true ? item.step : undefined;
+  // For seconds a list is as good as a star; for minutes and hours it decides the DST rule.
+  const step = starStep ?? (name === 'second' ? gapOf(values) : undefined);
+  const isEven =
+    step !== undefined &&
+    (rule.last - rule.min + 1) % step === 0 &&
+    (starStep !== undefined || values.length * step === rule.last - rule.min + 1);
   return {
     isAny: text === '*',
     isSingle: values.length === 1,
@@ -46,6 +51,13 @@ export function readTextField(name: FieldName, text: string): TextField {
     specials: all.filter((each): each is DaySpecial => each.kind !== 'plain'),
     values,
   };
+}
+
+/** The one distance between neighbours, when the first value is 0. */
+function gapOf(values: readonly number[]): number | undefined {
+  const [first, second] = values;
+  if (first !== 0 || second === undefined) return undefined;
+  return values.every((value, index) => value === index * second) ? second : undefined;
 }
 
 /** "second", "10 seconds": after "every". */
