@@ -1,9 +1,10 @@
 /** Which room stands at which address. Rooms beyond the first are fetched when they are entered. */
 import { QueryClientProvider } from '@tanstack/react-query';
-import { lazy, Suspense, useCallback, useEffect, useState } from 'react';
-import { type AroundNavHandler, Route, Router, Switch } from 'wouter';
+import { lazy, Suspense, useCallback, useEffect, useRef, useState } from 'react';
+import { type AroundNavHandler, Route, Router, Switch, useLocation } from 'wouter';
 import { createQueryClient } from './api/queries.ts';
 import { JobsPage } from './jobs/jobs-page.tsx';
+import { connectionStore } from './live/connection.ts';
 import { createLiveUpdates } from './live/live-updates.ts';
 import { ErrorBoundary } from './shell/error-boundary.tsx';
 import { HelpDialog } from './shell/help-dialog.tsx';
@@ -26,7 +27,10 @@ const WorkersPage = lazy(async () => ({
   default: (await import('./workers/workers-page.tsx')).WorkersPage,
 }));
 
-const queryClient = createQueryClient();
+// A stream may look open long after its other end is gone; a request that fails finds out.
+const queryClient = createQueryClient(() => {
+  if (connectionStore.get().state === 'live') liveUpdates.retryNow();
+});
 const liveUpdates = createLiveUpdates(queryClient);
 
 const aroundNav: AroundNavHandler = (navigate, to, options) => {
@@ -54,11 +58,25 @@ export function App() {
   );
 }
 
+/** Whoever cannot see the new room is taken to it, unless the room itself has put the focus. */
+function useFocusOnNewRoom(): void {
+  const [path] = useLocation();
+  const former = useRef(path);
+  useEffect(() => {
+    if (former.current === path) return;
+    former.current = path;
+    if (document.activeElement === document.body || document.activeElement === null) {
+      document.getElementById('content')?.focus({ preventScroll: true });
+    }
+  }, [path]);
+}
+
 function Rooms() {
   const [helpShown, setHelpShown] = useState(false);
   const showHelp = useCallback(() => setHelpShown(true), []);
   const hideHelp = useCallback(() => setHelpShown(false), []);
   useGlobalKeys(showHelp);
+  useFocusOnNewRoom();
   return (
     <>
       <Shell onHelp={showHelp} onReconnect={liveUpdates.retryNow}>

@@ -3,6 +3,9 @@ import type { Messages } from '../i18n/language.ts';
 
 const en = {
   willRun: (name: string) => `${name} will run now`,
+  watchIt: 'Watch it',
+  notYet: (name: string) => `${name} has not started yet`,
+  notYetDetail: 'No worker has claimed it so far; it stands among the runs as soon as one does.',
   paused: (name: string) => `${name} is paused`,
   pausedDetail: 'Its schedule rests; run now still works.',
   resumed: (name: string) => `${name} is resumed`,
@@ -28,6 +31,9 @@ const en = {
 
 const zh: typeof en = {
   willRun: (name) => `${name} 即将运行`,
+  watchIt: '查看',
+  notYet: (name) => `${name} 尚未开始`,
+  notYetDetail: '还没有工作节点领取；一旦领取就会出现在运行列表中。',
   paused: (name) => `${name} 已暂停`,
   pausedDetail: '不再按计划触发；仍可立即运行。',
   resumed: (name) => `${name} 已恢复`,

@@ -4,13 +4,16 @@
  */
 import { useQueryClient } from '@tanstack/react-query';
 import { useMemo } from 'react';
+import { useLocation } from 'wouter';
 import { isApiError } from '../api/api-error.ts';
 import { deleteJob, killJob, killRun, pauseJob, resumeJob, runJobNow } from '../api/commands.ts';
 import { commonMessages } from '../i18n/common-messages.ts';
 import { useMessages } from '../i18n/language.ts';
 import { askToConfirm } from '../ui/confirm-store.ts';
 import { useDescribeError } from '../ui/describe-error.ts';
+import { releaseHeld } from '../ui/held-store.ts';
 import { showToast } from '../ui/toast-store.ts';
+import { findRunOf } from './find-run.ts';
 import { actionMessages } from './messages.ts';
 
 export interface JobRef {
@@ -37,6 +40,7 @@ export function useJobActions(): JobActions {
   const text = useMessages(actionMessages);
   const common = useMessages(commonMessages);
   const describe = useDescribeError();
+  const [, navigate] = useLocation();
 
   return useMemo(() => {
     async function attempt(verb: Verb, name: string, act: () => Promise<void>): Promise<boolean> {
@@ -74,8 +78,12 @@ export function useJobActions(): JobActions {
     return {
       run: (name) =>
         attempt('run', name, async () => {
-          await runJobNow(name);
-          showToast({ tone: 'good', text: text.willRun(name) });
+          const { triggerId } = await runJobNow(name);
+          showToast({
+            tone: 'good',
+            text: text.willRun(name),
+            action: { label: text.watchIt, run: () => void watch(name, triggerId) },
+          });
         }),
       pause: (job) =>
         attempt('pause', job.name, async () => {
@@ -101,12 +109,19 @@ export function useJobActions(): JobActions {
         if (!confirmed) return false;
         return attempt('delete', job.name, async () => {
           await deleteJob(job.name, job.revision);
+          releaseHeld();
           showToast({ tone: 'good', text: text.deleted(job.name) });
         });
       },
       killAll: (name) => confirmKill(name, () => killJob(name)),
       killOne: (runId, job) => confirmKill(job, () => killRun(runId)),
     };
+
+    async function watch(name: string, triggerId: string): Promise<void> {
+      const runId = await findRunOf(name, triggerId).catch(() => undefined);
+      if (runId !== undefined) navigate(`/runs/${encodeURIComponent(runId)}`);
+      else showToast({ tone: 'plain', text: text.notYet(name), detail: text.notYetDetail });
+    }
 
     async function confirmKill(name: string, order: () => Promise<unknown>): Promise<boolean> {
       const confirmed = await askToConfirm({
@@ -122,5 +137,5 @@ export function useJobActions(): JobActions {
         showToast({ tone: 'good', text: text.killAsked(name) });
       });
     }
-  }, [queryClient, text, common, describe]);
+  }, [queryClient, text, common, describe, navigate]);
 }

@@ -2,12 +2,14 @@
 import {
   infiniteQueryOptions,
   keepPreviousData,
+  QueryCache,
   queryOptions,
   QueryClient,
 } from '@tanstack/react-query';
 import type { Topic } from '../live/connection.ts';
 import { isApiError } from './api-error.ts';
 import { queryString, request } from './client.ts';
+import type { JobFilter, RunFilter } from './filters.ts';
 import type {
   JobDetail,
   JobList,
@@ -28,8 +30,14 @@ export const keysOfTopic: Readonly<Record<Topic, readonly string[]>> = {
 /** Hints do the work; this only covers a hint that was lost. */
 const fallbackRefetchMs = 20_000;
 
-export function createQueryClient(): QueryClient {
+/** `onSilence` is called when the master did not answer at all. */
+export function createQueryClient(onSilence: () => void): QueryClient {
   return new QueryClient({
+    queryCache: new QueryCache({
+      onError: (error) => {
+        if (isApiError(error, 0)) onSilence();
+      },
+    }),
     defaultOptions: {
       queries: {
         networkMode: 'always',
@@ -42,18 +50,6 @@ export function createQueryClient(): QueryClient {
       mutations: { networkMode: 'always', retry: false },
     },
   });
-}
-
-export type JobStatus = 'ok' | 'paused' | 'quarantined' | 'running' | 'failing';
-export type JobSort = 'name' | '-name' | 'nextTick' | '-nextTick' | 'lastEnded' | '-lastEnded';
-
-export interface JobFilter {
-  readonly q?: string;
-  readonly sort: JobSort;
-  readonly groups: readonly string[];
-  readonly statuses: readonly JobStatus[];
-  readonly limit: number;
-  readonly cursor?: string;
 }
 
 export function jobsQuery(filter: JobFilter) {
@@ -81,13 +77,6 @@ export function jobQuery(name: string) {
     queryKey: ['job', name] as const,
     queryFn: ({ signal }) => request<JobDetail>(`/jobs/${encodeURIComponent(name)}`, { signal }),
   });
-}
-
-export interface RunFilter {
-  readonly jobs: readonly string[];
-  readonly outcomes: readonly string[];
-  readonly workers: readonly string[];
-  readonly limit: number;
 }
 
 export function runsQuery(filter: RunFilter) {

@@ -6,7 +6,6 @@ import type { Job, JobInput } from '../../../shared/job/definition.ts';
 import type { FieldError } from '../api/shapes.ts';
 import { parseBytes, writeBytes } from '../format/parse-bytes.ts';
 import { parseSeconds, writeSeconds } from '../format/parse-span.ts';
-import type { EditorMessages } from './messages.ts';
 
 export interface Pair {
   readonly id: number;
@@ -107,19 +106,32 @@ export function draftOfRaw(name: string, raw: string): Draft {
   };
 }
 
+interface ProblemWords {
+  readonly message: string;
+  readonly expected: string;
+}
+
+/** Words for what cannot be sent as typed. */
+export interface DraftWords {
+  readonly notSpan: ProblemWords;
+  readonly notSize: ProblemWords;
+  readonly twice: ProblemWords;
+  readonly missingName: ProblemWords;
+}
+
 export interface DraftInput {
   readonly job: JobInput;
   readonly errors: readonly FieldError[];
 }
 
 /** The job as it is sent; `errors` is what cannot be sent as typed. */
-export function inputOfDraft(draft: Draft, words: EditorMessages): DraftInput {
+export function inputOfDraft(draft: Draft, words: DraftWords): DraftInput {
   const errors: FieldError[] = [];
   const number = (
     pointer: string,
     text: string,
     parse: (text: string) => number | undefined,
-    problem: { readonly message: string; readonly expected: string },
+    problem: ProblemWords,
   ): number => {
     const value = parse(text);
     if (value === undefined) errors.push({ pointer, ...problem, got: JSON.stringify(text) });

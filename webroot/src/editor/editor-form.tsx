@@ -10,14 +10,15 @@ import { guardNavigation } from '../shell/navigation-guard.ts';
 import { askToConfirm } from '../ui/confirm-store.ts';
 import { useDescribeError } from '../ui/describe-error.ts';
 import { showToast } from '../ui/toast-store.ts';
+import { usePageTitle } from '../ui/use-page-title.ts';
 import { ChangesTable } from './changes-panel.tsx';
 import { ConflictNotice } from './conflict-notice.tsx';
-import { Field } from './field.tsx';
+import { Field, FieldErrors } from './field.tsx';
 import { editorMessages } from './messages.ts';
 import { AboutFields, LimitFields, SurroundingsFields } from './more-fields.tsx';
 import { PreviewPanel } from './preview-panel.tsx';
 import { ScheduleFields } from './schedule-fields.tsx';
-import { fieldOf, type Original, useEditor } from './use-editor.ts';
+import { fieldOf, hasPlace, type Original, useEditor } from './use-editor.ts';
 
 interface EditorFormProps {
   readonly original: Original;
@@ -35,6 +36,8 @@ export function EditorForm({ original, onRestart }: EditorFormProps) {
   const form = useRef<HTMLFormElement>(null);
   const formId = useId();
   const isNew = original.name === undefined;
+  const title = isNew ? text.newTitle : text.editTitle(original.name ?? '');
+  usePageTitle(title);
   const leaving = useRef(false);
 
   const stored = useQuery({ ...jobQuery(original.name ?? ''), enabled: !isNew });
@@ -94,6 +97,7 @@ export function EditorForm({ original, onRestart }: EditorFormProps) {
   }
 
   const fields = { draft, errorsOf, onChange: change };
+  const homeless = errors.filter(({ pointer }) => !hasPlace(fieldOf(pointer)));
   const advancedErrors = ['env', 'labels', 'workingDirectory', 'shell'].some(
     (field) => errorsOf(field).length > 0,
   );
@@ -102,7 +106,7 @@ export function EditorForm({ original, onRestart }: EditorFormProps) {
     <form className="editor" ref={form} onSubmit={onSubmit} noValidate aria-labelledby={formId}>
       <div className="editor-main">
         <header className="page-head">
-          <h1 id={formId}>{isNew ? text.newTitle : text.editTitle(original.name ?? '')}</h1>
+          <h1 id={formId}>{title}</h1>
         </header>
         {editor.restored && dirty && (
           <p className="notice">
@@ -246,7 +250,12 @@ export function EditorForm({ original, onRestart }: EditorFormProps) {
           >
             {editor.saving ? text.saving : isNew ? text.create : text.save}
           </button>
-          {errors.length > 0 && <p className="field-error">{text.problems(errors.length)}</p>}
+          {errors.length > 0 && (
+            <div className="editor-problems">
+              <p className="field-error">{text.problems(errors.length)}</p>
+              {homeless.length > 0 && <FieldErrors id={`${formId}-rest`} errors={homeless} />}
+            </div>
+          )}
         </div>
       </aside>
     </form>

@@ -156,9 +156,14 @@ export function useEditor(original: Original) {
   };
 }
 
-/** The field a pointer is about: `/env/FOO` is about `env`. */
+/** The field a pointer is about: `/env/FOO` is about `env`, the path's `name` about `name`. */
 export function fieldOf(pointer: string): string {
-  return pointer.split('/')[1] ?? '';
+  return pointer.replace(/^\//, '').split('/')[0] ?? '';
+}
+
+/** Whether the form has a place beside which an error of that field can stand. */
+export function hasPlace(field: string): boolean {
+  return Object.values(pointerField).includes(field);
 }
 
 /** Draft fields and the job's fields they stand for. */

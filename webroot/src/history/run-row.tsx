@@ -6,6 +6,7 @@ import { formatInstant } from '../format/instant.ts';
 import { formatDuration, formatSpan } from '../format/span.ts';
 import { commonMessages } from '../i18n/common-messages.ts';
 import { useMessages } from '../i18n/language.ts';
+import { useWhy } from './use-why.ts';
 import { OutcomeGlyph } from '../ui/outcome-glyph.tsx';
 import { Elapsed, TimeAgo } from '../ui/time.tsx';
 import { historyMessages } from './messages.ts';
@@ -24,6 +25,7 @@ export const RunRow = memo(function RunRow({ row, showJob }: RunRowProps) {
   const common = useMessages(commonMessages);
   const kind = row.outcome ?? 'running';
   const lateMs = row.startedAt === undefined ? 0 : row.startedAt - row.tick;
+  const why = useWhy()(row);
   const path = `/runs/${encodeURIComponent(row.id)}`;
   return (
     <>
@@ -34,9 +36,9 @@ export const RunRow = memo(function RunRow({ row, showJob }: RunRowProps) {
         <Link className="row-link plain" href={path} data-row-link>
           <span className={`word ${kind}`}>{common.outcome[kind]}</span>
         </Link>
-        {row.reason !== undefined && (
-          <span className="sub-line" title={row.reason}>
-            {row.reason}
+        {why !== undefined && (
+          <span className="sub-line" title={why}>
+            {why}
           </span>
         )}
       </div>

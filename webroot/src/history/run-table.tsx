@@ -23,7 +23,7 @@ export function RunTable(props: RunTableProps) {
   const { rows, scope, showJob, hasMore, loadingMore, onMore } = props;
   const text = useMessages(historyMessages);
   const common = useMessages(commonMessages);
-  const { items, waiting, handlers } = useHeldOrder(rows, scope, idOf);
+  const { items, gone, waiting, handlers } = useHeldOrder(rows, scope, idOf);
   return (
     <>
       <div
@@ -47,7 +47,7 @@ export function RunTable(props: RunTableProps) {
           items={items}
           idOf={idOf}
           estimatedHeight={47}
-          rowClass={(row) => (row.kind === 'not-run' ? 'run-row not-run' : 'run-row')}
+          rowClass={(row) => `run-row ${row.kind} ${gone.has(row.id) ? 'gone' : ''}`}
           rowTestId={(row) => `run-row-${row.id}`}
           renderRow={(row) => <RunRow row={row} showJob={showJob} />}
           hasMore={hasMore}

@@ -7,6 +7,7 @@ import { isApiError } from '../api/api-error.ts';
 import { jobQuery, runsQuery } from '../api/queries.ts';
 import type { JobDetail } from '../api/shapes.ts';
 import { RunTable } from '../history/run-table.tsx';
+import { useLastJobsPath } from '../jobs/last-view.ts';
 import { commonMessages } from '../i18n/common-messages.ts';
 import { useMessages } from '../i18n/language.ts';
 import { EmptyState } from '../ui/empty-state.tsx';
@@ -16,12 +17,14 @@ import { type GlyphKind, OutcomeGlyph } from '../ui/outcome-glyph.tsx';
 import { RunStrip } from '../ui/run-strip.tsx';
 import { SkeletonBlock, SkeletonRows } from '../ui/skeleton.tsx';
 import { Countdown } from '../ui/time.tsx';
+import { usePageTitle } from '../ui/use-page-title.ts';
 import { JobSide } from './job-side.tsx';
 import { jobMessages } from './messages.ts';
 import './job-page.css';
 
 export function JobPage({ name }: { readonly name: string }) {
   const text = useMessages(jobMessages);
+  usePageTitle(name);
   const { data, error, refetch } = useQuery(jobQuery(name));
   if (isApiError(error, 404)) {
     return (
@@ -43,7 +46,7 @@ export function JobPage({ name }: { readonly name: string }) {
     <div className="job-page">
       <JobHead name={name} detail={data} />
       <JobSide detail={data} />
-      <JobRuns name={name} />
+      <JobRuns name={name} broken={data.job === undefined} />
     </div>
   );
 }
@@ -52,6 +55,7 @@ function JobHead({ name, detail }: { readonly name: string; readonly detail: Job
   const text = useMessages(jobMessages);
   const common = useMessages(commonMessages);
   const [, navigate] = useLocation();
+  const back = useLastJobsPath();
   const actions = useJobActions();
   const { job, revision, running, nextTicks } = detail;
   const path = `/jobs/${encodeURIComponent(name)}`;
@@ -59,7 +63,12 @@ function JobHead({ name, detail }: { readonly name: string; readonly detail: Job
   const next = nextTicks[0];
   return (
     <header className="detail-head">
-      <Link className="button icon quiet" href="/" aria-label={text.allJobs} title={text.allJobs}>
+      <Link
+        className="button icon quiet"
+        href={back}
+        aria-label={text.allJobs}
+        title={text.allJobs}
+      >
         <Icon name="back" />
       </Link>
       <OutcomeGlyph kind={glyphOf(detail)} size={26} />
@@ -142,7 +151,7 @@ function JobHead({ name, detail }: { readonly name: string; readonly detail: Job
           data-testid="delete"
           onClick={() => {
             void actions.remove(ref).then((deleted) => {
-              if (deleted) navigate('/');
+              if (deleted) navigate(back);
             });
           }}
         >
@@ -155,7 +164,7 @@ function JobHead({ name, detail }: { readonly name: string; readonly detail: Job
 
 const pageSize = 50;
 
-function JobRuns({ name }: { readonly name: string }) {
+function JobRuns({ name, broken }: { readonly name: string; readonly broken: boolean }) {
   const text = useMessages(jobMessages);
   const filter = { jobs: [name], outcomes: [], workers: [], limit: pageSize };
   const runs = useInfiniteQuery(runsQuery(filter));
@@ -168,7 +177,7 @@ function JobRuns({ name }: { readonly name: string }) {
     <section className="job-runs">
       <header className="section-head">
         <h2>{text.recent}</h2>
-        <RunStrip rows={data?.pages[0]?.items ?? []} slots={pageSize} />
+        {rows.length > 0 && <RunStrip rows={rows} slots={pageSize} />}
         <Link className="link" href={`/runs?job=${encodeURIComponent(name)}`}>
           {text.all}
         </Link>
@@ -179,7 +188,7 @@ function JobRuns({ name }: { readonly name: string }) {
       {runs.isPending && <SkeletonRows rows={5} />}
       {data && rows.length === 0 && (
         <div className="panel">
-          <EmptyState title={text.emptyTitle} text={text.emptyText} />
+          <EmptyState title={text.emptyTitle} text={broken ? text.emptyBroken : text.emptyText} />
         </div>
       )}
       {rows.length > 0 && (

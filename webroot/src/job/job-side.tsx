@@ -69,7 +69,7 @@ function DefinitionCard({ job, revision }: { readonly job: Job; readonly revisio
     formatBytes(job.maxOutputBytes),
   );
   return (
-    <section className="card panel">
+    <section className="card definition-card panel">
       <h2>{text.definition}</h2>
       {job.description !== '' && <p className="job-description">{job.description}</p>}
       <pre className="job-command" aria-label={text.command}>

@@ -1,5 +1,5 @@
 /** The jobs table's state lives in the address bar, in the API's own words, so links can be shared. */
-import type { JobFilter, JobSort, JobStatus } from '../api/queries.ts';
+import type { JobFilter, JobSort, JobStatus } from '../api/filters.ts';
 
 export const jobSorts = [
   'name',

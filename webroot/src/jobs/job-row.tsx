@@ -4,6 +4,7 @@ import { Link } from 'wouter';
 import { type JobActions } from '../actions/use-job-actions.ts';
 import type { JobListItem } from '../api/shapes.ts';
 import { formatDuration } from '../format/span.ts';
+import { useWhy } from '../history/use-why.ts';
 import { commonMessages } from '../i18n/common-messages.ts';
 import { useMessages } from '../i18n/language.ts';
 import { Icon, type IconName } from '../ui/icon.tsx';
@@ -53,6 +54,7 @@ export const JobRow = memo(function JobRow({ job, actions }: JobRowProps) {
 });
 
 function JobTimes({ job }: { readonly job: JobListItem }) {
+  const why = useWhy();
   const text = useMessages(jobsMessages);
   const common = useMessages(commonMessages);
   return (
@@ -84,7 +86,7 @@ function JobTimes({ job }: { readonly job: JobListItem }) {
             <span className="muted">
               <TimeAgo at={job.state.endedAt} />
             </span>
-            <div className="sub-line num">{job.state.reason ?? tookOf(job, text.took)}</div>
+            <div className="sub-line num">{why(job.state) ?? tookOf(job, text.took)}</div>
           </Link>
         ) : (
           <span className="muted">{text.neverRan}</span>

@@ -3,10 +3,11 @@
  * The list is the master's: filtered, sorted and cut there, fetched page by page while scrolling.
  */
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
-import { useCallback } from 'react';
+import { useCallback, useEffect } from 'react';
 import { Link, useSearchParams } from 'wouter';
 import { useJobActions } from '../actions/use-job-actions.ts';
-import { jobsQuery, type JobSort, overviewQuery } from '../api/queries.ts';
+import type { JobSort } from '../api/filters.ts';
+import { jobsQuery, overviewQuery } from '../api/queries.ts';
 import type { JobListItem } from '../api/shapes.ts';
 import { commonMessages } from '../i18n/common-messages.ts';
 import { useMessages } from '../i18n/language.ts';
@@ -16,10 +17,12 @@ import { ErrorPanel } from '../ui/error-panel.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { SkeletonRows } from '../ui/skeleton.tsx';
 import { useHeldOrder } from '../ui/use-held.ts';
+import { usePageTitle } from '../ui/use-page-title.ts';
 import { VirtualList } from '../ui/virtual-list.tsx';
 import { changeSearch, isFiltered, readJobFilter } from './job-filter.ts';
 import { JobRow } from './job-row.tsx';
 import { JobsToolbar } from './jobs-toolbar.tsx';
+import { lastJobsPath } from './last-view.ts';
 import { jobsMessages } from './messages.ts';
 import { Verdict } from './verdict.tsx';
 import './jobs-page.css';
@@ -33,12 +36,15 @@ export function JobsPage() {
   const [search, setSearch] = useSearchParams();
   const filter = readJobFilter(search);
   const scope = JSON.stringify(filter);
+  const query = search.toString();
+  usePageTitle(text.title);
+  useEffect(() => lastJobsPath.set(query === '' ? '/' : `/?${query}`), [query]);
   const actions = useJobActions();
   const { data: overview } = useQuery(overviewQuery);
   const jobs = useInfiniteQuery(jobsQuery(filter));
   const { data, hasNextPage, isFetchingNextPage, fetchNextPage } = jobs;
   const fresh = data?.pages.flatMap((page) => page.items) ?? [];
-  const { items, waiting, handlers } = useHeldOrder(fresh, scope, nameOf);
+  const { items, gone, waiting, handlers } = useHeldOrder(fresh, scope, nameOf);
   const firstPage = data?.pages[0];
 
   const onChange = useCallback(
@@ -95,7 +101,9 @@ export function JobsPage() {
             items={items}
             idOf={nameOf}
             estimatedHeight={57}
-            rowClass={(job) => (job.enabled ? 'job-row' : 'job-row paused')}
+            rowClass={(job) =>
+              `job-row ${job.enabled ? '' : 'paused'} ${gone.has(job.name) ? 'gone' : ''}`
+            }
             rowTestId={(job) => `job-row-${job.name}`}
             renderRow={(job) => <JobRow job={job} actions={actions} />}
             hasMore={hasNextPage}

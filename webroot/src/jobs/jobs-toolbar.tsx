@@ -1,6 +1,6 @@
 /** Search and facets of the jobs table. Typing is sent on after a short rest. */
 import { useEffect, useRef, useState } from 'react';
-import type { JobFilter } from '../api/queries.ts';
+import type { JobFilter } from '../api/filters.ts';
 import type { FacetValue, Overview } from '../api/shapes.ts';
 import { useMessages } from '../i18n/language.ts';
 import { Icon } from '../ui/icon.tsx';

@@ -1,5 +1,5 @@
 /** Words of the jobs room. */
-import type { JobSort, JobStatus } from '../api/queries.ts';
+import type { JobSort, JobStatus } from '../api/filters.ts';
 import type { Messages } from '../i18n/language.ts';
 
 const en = {

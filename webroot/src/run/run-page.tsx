@@ -6,6 +6,7 @@ import { useJobActions } from '../actions/use-job-actions.ts';
 import { isApiError } from '../api/api-error.ts';
 import { runQuery } from '../api/queries.ts';
 import type { RunDetail } from '../api/shapes.ts';
+import { useWhy } from '../history/use-why.ts';
 import { commonMessages } from '../i18n/common-messages.ts';
 import { useMessages } from '../i18n/language.ts';
 import { EmptyState } from '../ui/empty-state.tsx';
@@ -13,6 +14,7 @@ import { ErrorPanel } from '../ui/error-panel.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { OutcomeGlyph } from '../ui/outcome-glyph.tsx';
 import { SkeletonBlock } from '../ui/skeleton.tsx';
+import { usePageTitle } from '../ui/use-page-title.ts';
 import { runMessages } from './messages.ts';
 import { createOutputFeed } from './output-feed.ts';
 import { OutputView } from './output-view.tsx';
@@ -25,6 +27,7 @@ const mostBytesShown = 16 * 1024 * 1024;
 export function RunPage({ id }: { readonly id: string }) {
   const text = useMessages(runMessages);
   const { data: run, error, refetch } = useQuery(runQuery(id));
+  usePageTitle(run ? `${run.job} · ${text.run}` : text.run);
   if (!run) {
     if (isApiError(error, 404)) {
       return (
@@ -56,6 +59,7 @@ function RunHead({ run }: { readonly run: RunDetail }) {
   const common = useMessages(commonMessages);
   const actions = useJobActions();
   const [killAsked, setKillAsked] = useState(false);
+  const why = useWhy()(run);
   const kind = run.outcome ?? 'running';
   const open = run.outcome === undefined;
   const jobPath = `/jobs/${encodeURIComponent(run.job)}`;
@@ -73,7 +77,7 @@ function RunHead({ run }: { readonly run: RunDetail }) {
           <b className={`word ${kind}`} data-testid="run-outcome" data-outcome={kind}>
             {common.outcome[kind]}
           </b>
-          {run.reason !== undefined && <span className="run-reason"> — {run.reason}</span>}
+          {why !== undefined && <span className="run-reason"> — {why}</span>}
         </p>
       </div>
       <div className="detail-actions">

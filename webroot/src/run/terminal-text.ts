@@ -40,7 +40,7 @@ const stringSequence = /\u001b[\]PX^_][^\u0007\u001b]*(?:\u0007|\u001b\\)/y;
 const shortSequence = /\u001b[ -/]*[0-Z\\^-~]/y;
 
 interface StreamState {
-  readonly decoder: TextDecoder;
+  readonly decoder: InstanceType<typeof TextDecoder>;
   readonly style: StyleState;
   /** An escape sequence whose end has not come yet. */
   pending: string;

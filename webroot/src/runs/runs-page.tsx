@@ -2,7 +2,8 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useCallback, useState } from 'react';
 import { Link, useSearchParams } from 'wouter';
-import { jobsQuery, type RunFilter, runsQuery, workersQuery } from '../api/queries.ts';
+import type { RunFilter } from '../api/filters.ts';
+import { jobsQuery, runsQuery, workersQuery } from '../api/queries.ts';
 import { historyMessages } from '../history/messages.ts';
 import { RunTable } from '../history/run-table.tsx';
 import { commonMessages } from '../i18n/common-messages.ts';
@@ -14,6 +15,7 @@ import { EmptyState } from '../ui/empty-state.tsx';
 import { ErrorPanel } from '../ui/error-panel.tsx';
 import { OutcomeGlyph } from '../ui/outcome-glyph.tsx';
 import { SkeletonRows } from '../ui/skeleton.tsx';
+import { usePageTitle } from '../ui/use-page-title.ts';
 import { useSettled } from '../use-settled.ts';
 import './runs-page.css';
 
@@ -31,6 +33,7 @@ function readRunFilter(search: URLSearchParams): RunFilter {
 
 export function RunsPage() {
   const text = useMessages(historyMessages);
+  usePageTitle(text.title);
   const common = useMessages(commonMessages);
   const [search, setSearch] = useSearchParams();
   const filter = readRunFilter(search);

@@ -21,7 +21,8 @@ export function TimeAgo({ at }: { readonly at: number }) {
 /** Time until `at`, counted down each second; `zone` is the job's, for the title. */
 export function Countdown({ at, zone }: { readonly at: number; readonly zone?: string }) {
   const common = useMessages(commonMessages);
-  const text = useNowAs((now) => (at <= now ? common.dueNow : formatSpan(at - now)));
+  // The last second counts as now: a job that fires every second would only flicker otherwise.
+  const text = useNowAs((now) => (at - now <= 1000 ? common.dueNow : formatSpan(at - now)));
   const soon = useNowAs((now) => at - now < 10_000);
   const title =
     zone === undefined ? formatInstant(at) : `${formatInstant(at, zone)}\n${formatInstant(at)}`;

@@ -50,7 +50,7 @@ export function WorkerCard({ worker }: { readonly worker: WorkerItem }) {
           <Elapsed since={worker.startedAt} />
         </Fact>
         <Fact name={text.version}>{worker.version}</Fact>
-        <Fact name={text.session}>
+        <Fact name={text.session} title={worker.session}>
           <code>{worker.session}</code>
         </Fact>
       </dl>

@@ -1,18 +1,19 @@
 /** Who does the work: state with its reasons, slots, load, clock and beat of every worker. */
 import { useQuery } from '@tanstack/react-query';
-import { Link } from 'wouter';
 import { workersQuery } from '../api/queries.ts';
 import { useMessages } from '../i18n/language.ts';
 import { CopyCommand } from '../ui/copy-command.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { ErrorPanel } from '../ui/error-panel.tsx';
 import { SkeletonBlock } from '../ui/skeleton.tsx';
+import { usePageTitle } from '../ui/use-page-title.ts';
 import { workersMessages } from './messages.ts';
 import { WorkerCard } from './worker-card.tsx';
 import './workers-page.css';
 
 export function WorkersPage() {
   const text = useMessages(workersMessages);
+  usePageTitle(text.title);
   const { data, error, isPending, refetch } = useQuery(workersQuery);
   const workers = data?.items.toSorted((a, b) => a.id.localeCompare(b.id)) ?? [];
   const running = workers.reduce((sum, worker) => sum + worker.running, 0);
@@ -33,9 +34,6 @@ export function WorkersPage() {
             label={text.emptyCommand}
             command="CRONMESH_ETCD=http://127.0.0.1:2379 node dist/worker/main.js"
           />
-          <Link className="link" href="/">
-            ←
-          </Link>
         </EmptyState>
       )}
       <div className="worker-grid">
