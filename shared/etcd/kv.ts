@@ -40,8 +40,12 @@ export class Caller {
     const startMs = this.#clock.monotonicMs();
     const endpoint = await this.#endpoints.acquire(service, limits.timeoutMs, limits.signal);
     const leftMs = limits.timeoutMs - (this.#clock.monotonicMs() - startMs);
+    if (leftMs < shortestAttemptMs(limits)) {
+      const message = `connected too late to be asked (${endpoint.address})`;
+      throw new GrpcFailure('no-effect', endpoint.address, message);
+    }
     try {
-      const result = await call(endpoint, { ...limits, timeoutMs: Math.max(1, leftMs) });
+      const result = await call(endpoint, { ...limits, timeoutMs: leftMs });
       this.#endpoints.succeeded(endpoint);
       return result;
     } catch (error) {
@@ -61,17 +65,23 @@ export class Caller {
     const deadlineMs = this.#clock.monotonicMs() + patienceMs;
     for (let attempt = 0; ; attempt += 1) {
       const leftMs = deadlineMs - this.#clock.monotonicMs();
-      const timeoutMs = Math.max(1, Math.min(limits.timeoutMs, leftMs));
+      const timeoutMs = Math.min(limits.timeoutMs, leftMs);
       try {
         return await this.once(service, { ...limits, timeoutMs }, call);
       } catch (error) {
         if (!(error instanceof GrpcFailure) || !mayRepeat(error)) throw error;
         const pauseMs = backoffMs(attempt, 20, 500, this.#random);
-        if (this.#clock.monotonicMs() + pauseMs >= deadlineMs) throw error;
+        const nextLeftMs = deadlineMs - this.#clock.monotonicMs() - pauseMs;
+        if (nextLeftMs < shortestAttemptMs(limits)) throw error;
         await sleep(this.#clock, pauseMs, limits.signal);
       }
     }
   }
+}
+
+/** Less time than this is not worth sending for: the likely result would be an unknown one. */
+function shortestAttemptMs(limits: CallLimits): number {
+  return Math.min(100, limits.timeoutMs / 4);
 }
 
 export async function range(

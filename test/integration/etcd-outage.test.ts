@@ -3,7 +3,7 @@
  * etcd's return, and the session kept as long as its TTL allows.
  */
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
 import { systemClock } from '../../shared/clock.ts';
 import type { Etcd } from '../../shared/etcd/port.ts';
 import { createSession, type Session, type SessionChange } from '../../shared/etcd/session.ts';
@@ -65,7 +65,7 @@ function pass(delayMs: number): Promise<void> {
   });
 }
 
-async function survivesBeingKilled(downMs: number): Promise<void> {
+async function survivesBeingKilled(t: TestContext, downMs: number): Promise<void> {
   await withRig(16, async ({ server, etcd, session, changes, recorder, prefix }) => {
     const before = session.id;
     const member = server.member();
@@ -84,6 +84,7 @@ async function survivesBeingKilled(downMs: number): Promise<void> {
       intervalMs: 5,
     });
     const backAfterMs = performance.now() - healthyMs;
+    t.diagnostic(`back ${backAfterMs.toFixed(0)} ms after etcd`);
     assert.ok(backAfterMs < 1500, `back ${String(backAfterMs)} ms after etcd`);
     assert.equal(session.id, before);
     assert.deepEqual(
@@ -101,17 +102,20 @@ async function survivesBeingKilled(downMs: number): Promise<void> {
 }
 
 describe('an outage of etcd', { concurrency: true }, () => {
-  it('killed for 3 s: back within a second, the session survives', () => survivesBeingKilled(3000));
+  it('killed for 3 s: back within a second, the session survives', (t) =>
+    survivesBeingKilled(t, 3000));
 
-  it('killed for 8 s: back within a second, the session survives', () => survivesBeingKilled(8000));
+  it('killed for 8 s: back within a second, the session survives', (t) =>
+    survivesBeingKilled(t, 8000));
 
-  it('frozen: the mirror doubts within 4 s, the session is fenced before it expires', async () => {
+  it('frozen: the mirror doubts within 4 s, the session is fenced before it expires', async (t) => {
     await withRig(6, async ({ server, etcd, session, changes, recorder, prefix }) => {
       const lost = session.id ?? '';
       server.member().freeze();
       const frozenMs = systemClock.monotonicMs();
       await recorder.until('doubt', () => !recorder.isConnected);
       const noticedAfterMs = systemClock.monotonicMs() - frozenMs;
+      t.diagnostic(`noticed after ${noticedAfterMs.toFixed(0)} ms`);
       assert.ok(noticedAfterMs < 4000, `noticed after ${String(noticedAfterMs)} ms`);
 
       await waitFor(() => changes.find((change) => change.type === 'fenced'), {
