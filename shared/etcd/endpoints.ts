@@ -5,6 +5,7 @@
  * as soon as its connection stands, and one that hangs costs no more than the call it failed.
  */
 import type { Clock, Random } from '../clock.ts';
+import { CronmeshError } from '../errors.ts';
 import type { GrpcEndpoint, ServiceName } from './grpc-endpoint.ts';
 import { GrpcFailure } from './grpc-failure.ts';
 
@@ -23,6 +24,7 @@ export class Endpoints {
   readonly #health = new Map<GrpcEndpoint, Health>();
   readonly #clock: Clock;
   #preferred: number;
+  #closed = false;
 
   /** `random` spreads the processes of a fleet over the members. */
   constructor(endpoints: readonly GrpcEndpoint[], clock: Clock, random: Random) {
@@ -36,7 +38,8 @@ export class Endpoints {
 
   /**
    * A connected endpoint for `service`. Rejects with a GrpcFailure of kind `no-effect` when none
-   * connects within `timeoutMs`, with the signal's reason when it aborts.
+   * connects within `timeoutMs`, with the signal's reason when it aborts, with
+   * `etcd-unavailable` after close().
    */
   async acquire(
     service: ServiceName,
@@ -44,6 +47,7 @@ export class Endpoints {
     signal?: AbortSignal,
   ): Promise<GrpcEndpoint> {
     signal?.throwIfAborted();
+    if (this.#closed) throw new CronmeshError('etcd-unavailable', 'the etcd client is closed');
     const order = this.#order();
     const first = order[0];
     if (first?.isReady(service) === true) return first;
@@ -76,6 +80,7 @@ export class Endpoints {
   }
 
   close(): void {
+    this.#closed = true;
     for (const endpoint of this.#endpoints) endpoint.close();
   }
 

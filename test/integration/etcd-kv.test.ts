@@ -207,6 +207,15 @@ describe('etcd reads, transactions and leases', { concurrency: true }, () => {
     }
   });
 
+  it('says unavailable at once after close()', async () => {
+    const closed = connectEtcd(server.endpoints);
+    await closed.ping();
+    await closed.close();
+    assert.equal(await codeOf(closed.range({ key: '/a' })), 'etcd-unavailable');
+    assert.equal(await codeOf(closed.txn(always([put('/a')]))), 'etcd-unavailable');
+    await closed.close();
+  });
+
   it('a wait ends when its signal says so', async () => {
     const nobody = connectEtcd([`127.0.0.1:${String(await freePort())}`]);
     try {
@@ -271,6 +280,24 @@ describe('a lost answer', { concurrency: true }, () => {
     } finally {
       await client.close();
       await direct.close();
+      await proxy.close();
+      await own.stop();
+    }
+  });
+
+  it('because its caller gave up waiting: unknown as well', async () => {
+    const own = await startEtcd();
+    const proxy = await startTcpProxy(own.member().clientPort);
+    const client = connectEtcd([proxy.endpoint]);
+    try {
+      await client.ping();
+      proxy.swallowReplies();
+      const patience = new AbortController();
+      const waiting = codeOf(client.txn(always([put('/a')]), { signal: patience.signal }));
+      setTimeout(() => patience.abort(), 100);
+      assert.equal(await waiting, 'unknown-result');
+    } finally {
+      await client.close();
       await proxy.close();
       await own.stop();
     }
