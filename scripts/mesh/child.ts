@@ -13,6 +13,8 @@ export interface ChildOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly logFile: string;
   readonly stopGraceMs: number;
+  /** It runs under a new pid. */
+  onStart(): void;
   /** It ended without being asked to; `again` says in how long it is started anew. */
   onDeath(name: string, how: string, againMs: number): void;
 }
@@ -61,6 +63,7 @@ export class Child {
     } finally {
       closeSync(log);
     }
+    this.#options.onStart();
   }
 
   async stop(): Promise<void> {

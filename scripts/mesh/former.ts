@@ -1,37 +1,62 @@
 /**
- * Who runs on a data folder: `mesh.json` names the supervisor and its processes. A second supervisor
- * is refused; processes that a killed one left behind are ended before a new start, after making sure
- * by their command line that the pids are still theirs.
+ * Who runs on a data folder: `mesh.json` names the supervisor and its processes, each by its pid and
+ * the instant it started, so that a pid given to another program since is never taken for ours. A
+ * second supervisor is refused; processes that a killed one left behind are ended before a new start.
  */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { sleep, systemClock } from '../../shared/clock.ts';
 import { CronmeshError } from '../../shared/errors.ts';
 
-const schema = z.object({ supervisor: z.int(), children: z.array(z.int()) });
+const processSchema = z.object({ pid: z.int().positive(), born: z.string().min(1) });
+const schema = z.object({ supervisor: processSchema, children: z.array(processSchema) });
 
-export function claimData(data: string): void {
+const goneWithinMs = 10_000;
+
+/**
+ * Ends what a killed supervisor left behind on this folder, and resolves once it is gone, with how
+ * many processes that were. Throws `conflict` when a supervisor is alive on it.
+ */
+export async function endFormer(data: string, signal: AbortSignal): Promise<number> {
   const former = read(data);
-  if (former === undefined) return;
-  if (former.supervisor !== process.pid && commandLine(former.supervisor).includes('mesh/main')) {
+  if (former === undefined) return 0;
+  if (lives(former.supervisor)) {
     throw new CronmeshError(
       'conflict',
-      `a mesh already runs on ${data} (process ${former.supervisor}); stop it first, or give another folder with --data`,
+      `a mesh already runs on ${data} (process ${former.supervisor.pid}); stop it first, or give another folder with --data`,
     );
   }
-  for (const pid of former.children) {
-    if (commandLine(pid).includes(data)) {
-      try {
-        process.kill(pid, 'SIGKILL');
-      } catch {
-        // It ended by itself in between.
-      }
+  const left = former.children.filter(lives);
+  for (const { pid } of left) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It ended by itself in between, or is not ours to end; the wait below tells.
     }
   }
+  const giveUp = systemClock.monotonicMs() + goneWithinMs;
+  for (let rest = left; rest.length > 0; rest = rest.filter(lives)) {
+    if (systemClock.monotonicMs() > giveUp) {
+      throw new CronmeshError(
+        'conflict',
+        `processes of an earlier mesh on ${data} cannot be ended: ${rest.map(({ pid }) => pid).join(', ')}`,
+      );
+    }
+    await sleep(systemClock, 20, signal);
+  }
+  return left.length;
 }
 
+/** Replaces what the folder says of its processes. */
 export function noteProcesses(data: string, children: readonly number[]): void {
-  writeFileSync(fileOf(data), `${JSON.stringify({ supervisor: process.pid, children })}\n`);
+  const file = fileOf(data);
+  const text = JSON.stringify({
+    supervisor: identify(process.pid),
+    children: children.flatMap((pid) => identify(pid) ?? []),
+  });
+  writeFileSync(`${file}.new`, `${text}\n`);
+  renameSync(`${file}.new`, file);
 }
 
 export function forgetProcesses(data: string): void {
@@ -46,13 +71,32 @@ function read(data: string): z.output<typeof schema> | undefined {
   }
 }
 
-/** Empty when there is no such process (or no /proc to ask). */
-function commandLine(pid: number): string {
+function lives(former: z.output<typeof processSchema>): boolean {
+  return identify(former.pid)?.born === former.born;
+}
+
+/** Undefined when it has ended, or when there is no /proc to ask. */
+function identify(pid: number): z.output<typeof processSchema> | undefined {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name, in parentheses, may hold blanks; the state is field 3, the start time field 22.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const born = fields[19];
+    if (born === undefined || hasEnded(pid, fields[0])) return undefined;
+    return { pid, born: `${bootId()}-${born}` };
   } catch {
-    return '';
+    return undefined;
   }
+}
+
+/** A zombie whose threads are still on their way out holds its ports and locks until they are gone. */
+function hasEnded(pid: number, state: string | undefined): boolean {
+  return state === 'X' || (state === 'Z' && readdirSync(`/proc/${pid}/task`).length <= 1);
+}
+
+/** Start times count from the boot, so they mean nothing after the next one. */
+function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }
 
 function fileOf(data: string): string {

@@ -5,15 +5,15 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { systemClock, sleep } from '../../shared/clock.ts';
 import { CronmeshError, isCronmeshError } from '../../shared/errors.ts';
 import { createEtcd } from '../../shared/etcd/create-etcd.ts';
 import { openHistory } from '../../shared/history/open-history.ts';
 import { createLogger } from '../../shared/log.ts';
-import { packageRoot } from '../../shared/package-root.ts';
 import { Child } from './child.ts';
 import { etcdProgram } from './etcd-program.ts';
-import { claimData, forgetProcesses, noteProcesses } from './former.ts';
+import { endFormer, forgetProcesses, noteProcesses } from './former.ts';
 import type { MeshOptions } from './options.ts';
 import { freePort, isFree } from './ports.ts';
 import { sampleJobs } from './samples.ts';
@@ -21,6 +21,8 @@ import { sampleJobs } from './samples.ts';
 const preferredEtcdPort = 23_790;
 const readyWithinMs = 60_000;
 const drainSeconds = 5;
+/** Of the same build as this file. */
+const builtRoot = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 
 export interface MeshReport {
   readonly console: string;
@@ -44,8 +46,8 @@ export class Mesh {
 
   async start(signal: AbortSignal): Promise<MeshReport> {
     const options = this.#options;
-    mkdirSync(path.join(options.data, 'logs'), { recursive: true });
-    claimData(options.data);
+    const ended = await endFormer(options.data, signal);
+    if (ended > 0) this.#say(`ended ${ended} processes that an earlier mesh left behind`);
     if (!(await isFree(options.port))) {
       throw new CronmeshError(
         'address-in-use',
@@ -53,9 +55,12 @@ export class Mesh {
       );
     }
     const store = options.store ?? `sqlite:${path.join(options.data, 'history.db')}`;
-    if (options.store !== undefined) await checkStore(options.store);
+    if (options.store !== undefined) await checkStore(options.store, signal);
+    // What is the user's own is tried before the first file is written.
+    if (options.etcd !== undefined) await this.#waitForEtcd(options.etcd, signal);
+    makeFolder(path.join(options.data, 'logs'));
     const etcd = options.etcd ?? (await this.#startEtcd());
-    await this.#waitForEtcd(etcd, signal);
+    if (options.etcd === undefined) await this.#waitForEtcd(etcd, signal);
     const shared = ['--etcd', etcd, '--log-level', 'info'];
     const env = { CRONMESH_HISTORY: store };
     this.#add('master', ['--listen', `127.0.0.1:${options.port}`, ...shared], env, 8_000);
@@ -64,7 +69,7 @@ export class Mesh {
     this.#say(`master     ${console}`);
     for (let i = 1; i <= options.workers; i++) {
       const data = path.join(options.data, `worker-${i}`);
-      mkdirSync(data, { recursive: true });
+      makeFolder(data);
       this.#add(
         `worker-${i}`,
         [
@@ -98,14 +103,14 @@ export class Mesh {
       await Promise.all(workers.map((child) => child.stop()));
       const others = this.#children.filter((child) => !workers.includes(child)).toReversed();
       for (const child of others) await child.stop();
-      forgetProcesses(this.#options.data);
+      this.#forget();
     })();
     return this.#stopping;
   }
 
   killNow(): void {
     for (const child of this.#children) child.killNow();
-    forgetProcesses(this.#options.data);
+    this.#forget();
   }
 
   logFile(name: string): string {
@@ -206,12 +211,7 @@ export class Mesh {
     env: Readonly<Record<string, string>>,
     stopGraceMs: number,
   ): void {
-    const main = path.join(
-      packageRoot(),
-      'dist',
-      name === 'master' ? 'master' : 'worker',
-      'main.js',
-    );
+    const main = path.join(builtRoot, name === 'master' ? 'master' : 'worker', 'main.js');
     this.#launch(name, process.execPath, [main, ...args], env, stopGraceMs);
   }
 
@@ -229,6 +229,10 @@ export class Mesh {
       env,
       logFile: this.logFile(name),
       stopGraceMs,
+      onStart: () => {
+        const pids = this.#children.flatMap(({ pid }) => pid ?? []);
+        noteProcesses(this.#options.data, pids);
+      },
       onDeath: (which, how, againMs) => {
         this.#say(
           `${which} ended (${how}); started again in ${againMs} ms. Its log: ${this.logFile(which)}`,
@@ -237,10 +241,11 @@ export class Mesh {
     });
     this.#children.push(child);
     child.start();
-    noteProcesses(
-      this.#options.data,
-      this.#children.flatMap(({ pid }) => pid ?? []),
-    );
+  }
+
+  /** A mesh that started nothing has no say in the folder: another's may run there. */
+  #forget(): void {
+    if (this.#children.length > 0) forgetProcesses(this.#options.data);
   }
 
   async #until(
@@ -264,12 +269,13 @@ export class Mesh {
   }
 }
 
-async function checkStore(url: string): Promise<void> {
+async function checkStore(url: string, signal: AbortSignal): Promise<void> {
   const store = openHistory(url, { clock: systemClock, logger: createLogger('mesh', 'silent') });
   try {
     await store.start();
-    await store.ping();
+    await Promise.race([store.ping(), rejection(signal)]);
   } catch (error) {
+    signal.throwIfAborted();
     throw new CronmeshError(
       'store-unavailable',
       `the store does not answer at ${url.replace(/\/\/[^@/]*@/, '//***@')}: ${error instanceof Error ? error.message : String(error)}`,
@@ -277,6 +283,24 @@ async function checkStore(url: string): Promise<void> {
     );
   } finally {
     await store.stop();
+  }
+}
+
+function rejection(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw new CronmeshError(
+      'config-invalid',
+      `the data folder cannot be used: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    );
   }
 }
 

@@ -56,6 +56,7 @@ export function parseOptions(argv: readonly string[]): MeshOptions | undefined {
       `--store: expected mongodb://host/database or sqlite:FILE, got "${values.store}"`,
     );
   }
+  if (values.data?.trim() === '') throw refused('--data: expected a folder, got ""');
   return {
     port: integer('--port', values.port, 1, 65_535),
     workers: integer('--workers', values.workers, 1, 32),
