@@ -1,0 +1,222 @@
+/**
+ * List, then watch, against the simulated server, with the semantics of the real mirror: pages of one
+ * revision, then batches in order, none lost and none twice; a watch that is cut or falls silent goes
+ * on where it stopped, and everything is listed again when that is compacted.
+ */
+import { backoffMs } from '../../shared/clock.ts';
+import type { KeyValue, Mirror, MirrorConsumer } from '../../shared/etcd/port.ts';
+import { toWatchEvent, type Commit, type EtcdStore } from './etcd-store.ts';
+import type { SeededRandom } from './seeded-random.ts';
+import type { Link } from './sim-etcd.ts';
+import type { SimProcess } from './sim-process.ts';
+
+const silenceMs = 4000;
+const pageRows = 40;
+const settledGapMs = 5;
+
+interface SimMirrorOptions {
+  readonly store: EtcdStore;
+  readonly process: SimProcess;
+  readonly link: Link;
+  readonly random: SeededRandom;
+  readonly prefix: string;
+  readonly consumer: MirrorConsumer;
+}
+
+export class SimMirror implements Mirror {
+  readonly #options: SimMirrorOptions;
+  readonly #ready: Promise<void>;
+  #becomeReady: () => void = () => undefined;
+  #started = false;
+  #stopped = false;
+  #failures = 0;
+  #connected: boolean | undefined;
+  #nextRevision: number | undefined;
+  /** The stream that is open now; what an older one still brings is dropped. */
+  #stream = 0;
+  #heardMs = 0;
+
+  constructor(options: SimMirrorOptions) {
+    this.#options = options;
+    this.#ready = new Promise((resolve) => {
+      this.#becomeReady = resolve;
+    });
+    options.store.onCommit(() => this.#push(this.#stream));
+  }
+
+  async start(): Promise<void> {
+    if (this.#started) return;
+    this.#started = true;
+    this.#connect();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#stream = -1;
+  }
+
+  ready(): Promise<void> {
+    return this.#ready;
+  }
+
+  get #isOver(): boolean {
+    return this.#stopped || !this.#options.process.isAlive;
+  }
+
+  #connect(): void {
+    if (this.#isOver) return;
+    const { link, random, process } = this.#options;
+    const { time } = process.machine;
+    if (link.state !== 'up' || link.isDeposed) {
+      this.#doubt(link.state === 'silent' ? 1000 : 0);
+      return;
+    }
+    time.after(random.between(0.5, 8), () => {
+      if (this.#isOver) return;
+      if (this.#nextRevision === undefined) this.#list();
+      else this.#watch();
+    });
+  }
+
+  #list(): void {
+    const { store, prefix, random, process, consumer } = this.#options;
+    const { time } = process.machine;
+    const kvs = store.withPrefix(prefix);
+    const { revision } = store;
+    const pages: KeyValue[][] = [];
+    for (let from = 0; from < kvs.length; from += pageRows) {
+      pages.push(kvs.slice(from, from + pageRows));
+    }
+    let delayMs = 0;
+    const later = (run: () => void): void => {
+      delayMs += random.between(0.5, 6);
+      time.after(delayMs, () => {
+        process.deliver(() => {
+          if (!this.#isOver) run();
+        });
+      });
+    };
+    later(() => consumer.reset());
+    for (const page of pages) later(() => consumer.items(page));
+    later(() => {
+      consumer.synced(revision);
+      this.#nextRevision = revision + 1;
+      this.#becomeReady();
+      this.#connect();
+    });
+  }
+
+  #watch(): void {
+    const { store, process, link } = this.#options;
+    const from = this.#nextRevision ?? 0;
+    if (store.since(from) === undefined) {
+      this.#nextRevision = undefined;
+      this.#doubt(0);
+      return;
+    }
+    const stream = ++this.#stream;
+    const cuts = link.watchCuts;
+    this.#sent = from - 1;
+    this.#lastArrivalMs = 0;
+    this.#heardMs = process.machine.monotonicMs();
+    this.#becomeCurrent(stream);
+    this.#push(stream);
+    this.#watchSilence(stream, cuts);
+  }
+
+  /** The last revision that was put on the wire of this stream. */
+  #sent = 0;
+  #lastArrivalMs = 0;
+
+  #push(stream: number): void {
+    const { store, link, random, process } = this.#options;
+    if (stream < 1 || stream !== this.#stream || this.#isOver) return;
+    if (link.isWatchHung || link.state !== 'up' || link.isDeposed) return;
+    const commits = store.since(this.#sent + 1);
+    if (commits === undefined) {
+      this.#stream++;
+      this.#nextRevision = undefined;
+      this.#doubt(0);
+      return;
+    }
+    if (commits.length === 0) return;
+    this.#sent = store.revision;
+    const { time } = process.machine;
+    const delayMs = random.between(0.3, 3) + random.next() * link.watchLagMs;
+    this.#lastArrivalMs = Math.max(this.#lastArrivalMs + 0.001, time.nowMs + delayMs);
+    time.after(this.#lastArrivalMs - time.nowMs, () => {
+      process.deliver(() => this.#receive(stream, commits));
+    });
+  }
+
+  #receive(stream: number, commits: readonly Commit[]): void {
+    if (stream !== this.#stream || this.#isOver) return;
+    const { consumer, prefix, process, random } = this.#options;
+    this.#heardMs = process.machine.monotonicMs();
+    const next = this.#nextRevision ?? 0;
+    const fresh = commits.flatMap(({ revision, events }) => {
+      const told = events
+        .filter(({ key }) => key.startsWith(prefix))
+        .map((event) => toWatchEvent(event, revision));
+      return revision < next || told.length === 0 ? [] : [{ revision, told }];
+    });
+    // A server sends what has piled up in batches of its own choosing, never half a revision.
+    while (fresh.length > 0) {
+      const batch = fresh.splice(0, random.integer(1, 20));
+      const last = batch.at(-1);
+      if (last === undefined) break;
+      this.#nextRevision = last.revision + 1;
+      consumer.events(
+        batch.flatMap(({ told }) => told),
+        last.revision,
+      );
+    }
+  }
+
+  #becomeCurrent(stream: number): void {
+    const { process } = this.#options;
+    process.machine.time.after(settledGapMs, () => {
+      process.deliver(() => {
+        if (stream !== this.#stream || this.#isOver) return;
+        this.#failures = 0;
+        this.#setConnected(true);
+      });
+    });
+  }
+
+  /** Looks every second whether the stream was cut, or is silent (a live one tells of itself). */
+  #watchSilence(stream: number, cuts: number): void {
+    const { process, link } = this.#options;
+    process.clock.after(1000, () => {
+      if (stream !== this.#stream || this.#isOver) return;
+      const nowMs = process.machine.monotonicMs();
+      if (link.state === 'up' && !link.isWatchHung && !link.isDeposed) {
+        this.#heardMs = nowMs;
+        this.#push(stream);
+      }
+      const isSilent = nowMs - this.#heardMs >= silenceMs;
+      if (link.watchCuts !== cuts || link.state === 'refused' || isSilent) {
+        this.#stream++;
+        this.#doubt(0);
+      } else {
+        this.#watchSilence(stream, cuts);
+      }
+    });
+  }
+
+  #doubt(moreMs: number): void {
+    const { process, random } = this.#options;
+    process.deliver(() => {
+      if (this.#isOver) return;
+      this.#setConnected(false);
+      const pauseMs = moreMs + backoffMs(this.#failures++, 50, 1000, random.next);
+      process.clock.after(pauseMs, () => this.#connect());
+    });
+  }
+
+  #setConnected(connected: boolean): void {
+    if (this.#connected === connected) return;
+    this.#connected = connected;
+    this.#options.consumer.connected?.(connected);
+  }
+}

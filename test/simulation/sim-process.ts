@@ -1,0 +1,122 @@
+/**
+ * A machine's clocks, and a process on it. The wall clock is off, drifts and steps; the monotonic one
+ * only drifts. A paused process executes nothing: its timers and the replies it is due queue up and
+ * run one after the other when it goes on. A dead one never runs again; its successor is a new
+ * SimProcess on the same machine.
+ */
+import type { Clock } from '../../shared/clock.ts';
+import type { SeededRandom } from './seeded-random.ts';
+import { originMs, type SimTime } from './sim-time.ts';
+
+export class SimMachine {
+  readonly name: string;
+  readonly time: SimTime;
+  /** Milliseconds of this machine in a true one. */
+  readonly rate: number;
+  /** Wall clock minus true time, at the beginning. */
+  wallOffsetMs: number;
+  readonly #bootMs: number;
+
+  constructor(options: {
+    readonly name: string;
+    readonly time: SimTime;
+    readonly rate: number;
+    readonly wallOffsetMs: number;
+    readonly bootMs: number;
+  }) {
+    this.name = options.name;
+    this.time = options.time;
+    this.rate = options.rate;
+    this.wallOffsetMs = options.wallOffsetMs;
+    this.#bootMs = options.bootMs;
+  }
+
+  monotonicMs(): number {
+    return this.#bootMs + this.time.nowMs * this.rate;
+  }
+
+  wallMs(): number {
+    return Math.floor(originMs + this.time.nowMs * this.rate + this.wallOffsetMs);
+  }
+
+  /** Wall clock minus true time, now. */
+  wallErrorMs(): number {
+    return this.wallMs() - this.time.trueWallMs;
+  }
+
+  stepWall(byMs: number): void {
+    this.wallOffsetMs += byMs;
+  }
+
+  /** Runs when the machine's monotonic clock has gone on by `delayMs`; no process can hold it up. */
+  after(delayMs: number, callback: () => void): () => void {
+    return this.time.after(Math.max(0, delayMs) / this.rate, callback);
+  }
+}
+
+export class SimProcess {
+  readonly machine: SimMachine;
+  readonly clock: Clock;
+  readonly #random: SeededRandom;
+  #alive = true;
+  #paused = false;
+  #waiting: (() => void)[] = [];
+
+  constructor(machine: SimMachine, random: SeededRandom) {
+    this.machine = machine;
+    this.#random = random;
+    this.clock = {
+      wallMs: () => machine.wallMs(),
+      monotonicMs: () => machine.monotonicMs(),
+      after: (delayMs, callback) => this.#after(Math.ceil(delayMs), callback),
+      soon: (callback) => void this.#after(0, callback),
+    };
+  }
+
+  get isAlive(): boolean {
+    return this.#alive;
+  }
+
+  get isPaused(): boolean {
+    return this.#paused;
+  }
+
+  /** Something arrives at the process. */
+  deliver(callback: () => void): void {
+    if (!this.#alive) return;
+    if (this.#paused) this.#waiting.push(callback);
+    else callback();
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    // What was read from sockets and what fell due meanwhile come in no fixed order.
+    if (this.#random.chance(0.5)) waiting.reverse();
+    for (const callback of waiting) this.machine.time.after(0, () => this.deliver(callback));
+  }
+
+  kill(): void {
+    this.#alive = false;
+    this.#waiting = [];
+  }
+
+  #after(delayMs: number, callback: () => void): () => void {
+    let cancelled = false;
+    const cancel = this.machine.after(delayMs, () => {
+      this.deliver(() => {
+        if (!cancelled) callback();
+      });
+    });
+    return () => {
+      cancelled = true;
+      cancel();
+    };
+  }
+}

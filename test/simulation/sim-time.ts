@@ -1,0 +1,108 @@
+/**
+ * True time of a simulation: one queue of events in order of time, then of asking. Between two events
+ * every promise that is ready runs, so that what an event sets off is settled before the next one.
+ */
+
+// Taken before the globals are forbidden: this one turn of the real loop drains the promises.
+const realSetImmediate = setImmediate;
+
+/** The true wall time at which every simulation begins, epoch ms. */
+export const originMs = Date.UTC(2027, 0, 15, 8, 0, 0);
+
+interface Event {
+  readonly atMs: number;
+  readonly order: number;
+  run: (() => void) | undefined;
+}
+
+export class SimTime {
+  readonly #heap: Event[] = [];
+  #nowMs = 0;
+  #order = 0;
+  #events = 0;
+
+  /** True milliseconds since the simulation began. */
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
+  get trueWallMs(): number {
+    return originMs + this.#nowMs;
+  }
+
+  get eventCount(): number {
+    return this.#events;
+  }
+
+  /** Runs `callback` once after `delayMs` of true time; the returned function cancels it. */
+  after(delayMs: number, callback: () => void): () => void {
+    const event: Event = {
+      atMs: this.#nowMs + Math.max(0, delayMs),
+      order: this.#order++,
+      run: callback,
+    };
+    this.#push(event);
+    return () => {
+      event.run = undefined;
+    };
+  }
+
+  /** Runs what falls due until `untilMs`, or until `stop` says so. */
+  async run(untilMs: number, stop: () => boolean = () => false): Promise<void> {
+    await drain();
+    while (!stop()) {
+      const first = this.#heap[0];
+      if (first === undefined || first.atMs > untilMs) break;
+      this.#pop();
+      if (first.run === undefined) continue;
+      this.#nowMs = first.atMs;
+      this.#events++;
+      first.run();
+      await drain();
+    }
+    if (!stop()) this.#nowMs = Math.max(this.#nowMs, untilMs);
+  }
+
+  #push(event: Event): void {
+    const heap = this.#heap;
+    let at = heap.length;
+    heap.push(event);
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      const above = heap[parent];
+      if (above === undefined || !isBefore(event, above)) break;
+      heap[at] = above;
+      at = parent;
+    }
+    heap[at] = event;
+  }
+
+  #pop(): void {
+    const heap = this.#heap;
+    const last = heap.pop();
+    if (last === undefined || heap.length === 0) return;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      const left = heap[child];
+      if (left === undefined) break;
+      const right = heap[child + 1];
+      if (right !== undefined && isBefore(right, left)) child++;
+      const least = heap[child] ?? left;
+      if (!isBefore(least, last)) break;
+      heap[at] = least;
+      at = child;
+    }
+    heap[at] = last;
+  }
+}
+
+function isBefore(a: Event, b: Event): boolean {
+  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
+}
+
+function drain(): Promise<void> {
+  return new Promise((resolve) => {
+    realSetImmediate(resolve);
+  });
+}
