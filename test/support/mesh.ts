@@ -165,7 +165,7 @@ export class TestMesh {
     this.#others.push(master);
     const url = await waitFor(
       async () => {
-        const found = /http:\/\/127\.0\.0\.1:\d+/.exec(master.output)?.[0];
+        const found = /listening on (http:\/\/127\.0\.0\.1:\d+)/.exec(master.output)?.[1];
         if (found === undefined) return undefined;
         const answer = await fetch(`${found}/readyz`).catch(() => undefined);
         return answer?.ok === true ? found : undefined;
