@@ -88,6 +88,15 @@ test('a job comes out of the editor as it went in', () => {
   }
 });
 
+test('what the editor does not show is kept, and an emptied folder is not', () => {
+  const base = parseJob({ name: 'a', command: 'x', cronExpr: '@daily', workingDirectory: '/tmp' });
+  const later = { ...base, later: { policy: true } };
+  const { job } = inputOfDraft({ ...draftOfJob(later), workingDirectory: '' }, words, later);
+  const { workingDirectory, ...rest } = later;
+  assert.equal(workingDirectory, '/tmp');
+  assert.deepEqual(job, rest);
+});
+
 test('says which fields cannot be sent as typed', () => {
   const draft = {
     ...emptyDraft,

@@ -124,8 +124,11 @@ export interface DraftInput {
   readonly errors: readonly FieldError[];
 }
 
-/** The job as it is sent; `errors` is what cannot be sent as typed. */
-export function inputOfDraft(draft: Draft, words: DraftWords): DraftInput {
+/**
+ * The job as it is sent; `errors` is what cannot be sent as typed. What `base` says beyond the fields
+ * of the editor is kept: saving here must never lose what was set elsewhere.
+ */
+export function inputOfDraft(draft: Draft, words: DraftWords, base?: Job): DraftInput {
   const errors: FieldError[] = [];
   const number = (
     pointer: string,
@@ -153,7 +156,10 @@ export function inputOfDraft(draft: Draft, words: DraftWords): DraftInput {
     errors.push({ pointer: '/name', ...words.missingName, got: '""' });
   }
   const workingDirectory = draft.workingDirectory.trim();
+  const kept: Partial<Job> = { ...base };
+  delete kept.workingDirectory;
   const job: JobInput = {
+    ...kept,
     name: draft.name.trim(),
     command: draft.command,
     cronExpr: draft.cronExpr.trim(),

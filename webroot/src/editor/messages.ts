@@ -1,6 +1,10 @@
 /** Words of the job editor. */
+import type { Job } from '../../../shared/job/definition.ts';
 import type { DstNote } from '../../../shared/schedule/schedule.ts';
 import type { Messages } from '../i18n/language.ts';
+
+/** Every way a job may treat a run that is still going. */
+type Overlap = Job['concurrency'] | 'queue' | 'replace';
 
 const en = {
   newTitle: 'New job',
@@ -26,10 +30,12 @@ const en = {
   description: 'Description',
   descriptionHint: 'What the next person should know.',
   concurrency: 'When the last run is still going',
-  forbid: 'Skip the fire',
-  forbidHint: 'never two at once; the skipped fire is recorded',
-  allow: 'Run beside it',
-  allowHint: 'as many at once as come due',
+  overlap: {
+    forbid: ['Skip the fire', 'never two at once; the skipped fire is recorded'],
+    queue: ['Wait', 'one fire waits until the last run has ended'],
+    replace: ['Replace it', 'kills the last run, then starts'],
+    allow: ['Run beside it', 'as many at once as come due'],
+  } satisfies Record<Overlap, readonly [string, string]>,
   timeout: 'Time limit',
   timeoutHint: 'e.g. 90s, 15m, 1h 30m. Then the run is ended as timed out.',
   grace: 'Grace',
@@ -130,10 +136,12 @@ const zh: typeof en = {
   description: '描述',
   descriptionHint: '写给下一位维护者。',
   concurrency: '上次运行尚未结束时',
-  forbid: '跳过本次',
-  forbidHint: '绝不同时运行两个；跳过会被记录',
-  allow: '并行运行',
-  allowHint: '到期多少就运行多少',
+  overlap: {
+    forbid: ['跳过本次', '绝不同时运行两个；跳过会被记录'],
+    queue: ['等待', '一次触发等待上次运行结束'],
+    replace: ['替换', '终止上次运行后再启动'],
+    allow: ['并行运行', '到期多少就运行多少'],
+  },
   timeout: '时限',
   timeoutHint: '例如 90s、15m、1h 30m。超过后以超时结束。',
   grace: '宽限期',

@@ -52,14 +52,18 @@ function TextInput({
   );
 }
 
+const overlaps: readonly Draft['concurrency'][] = ['forbid', 'allow'];
+
 export function LimitFields(props: FieldsProps) {
   const text = useMessages(editorMessages);
   const { draft, onChange } = props;
+  // A definition made elsewhere may say more than is offered here.
+  const offered = [...new Set([...overlaps, draft.concurrency])];
   return (
     <>
       <fieldset className="field choice">
         <legend>{text.concurrency}</legend>
-        {(['forbid', 'allow'] as const).map((value) => (
+        {offered.map((value) => (
           <label key={value}>
             <input
               type="radio"
@@ -68,8 +72,8 @@ export function LimitFields(props: FieldsProps) {
               checked={draft.concurrency === value}
               onChange={() => onChange('concurrency', value)}
             />
-            <span>{text[value]}</span>
-            <small>{value === 'forbid' ? text.forbidHint : text.allowHint}</small>
+            <span>{text.overlap[value][0]}</span>
+            <small>{text.overlap[value][1]}</small>
           </label>
         ))}
       </fieldset>

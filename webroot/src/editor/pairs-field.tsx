@@ -61,7 +61,7 @@ export function PairsField({ label, hint, pairs, errors, testId, onChange }: Pai
           />
           <button
             type="button"
-            className="button icon quiet"
+            className="button square quiet"
             aria-label={text.removePair(pair.key)}
             onClick={() => onChange(pairs.filter((other) => other.id !== pair.id))}
           >

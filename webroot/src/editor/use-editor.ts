@@ -47,7 +47,7 @@ export function useEditor(original: Original) {
   const [conflict, setConflict] = useState(false);
 
   const dirty = JSON.stringify(draft) !== JSON.stringify(original.draft);
-  const { job: input, errors: unsendable } = inputOfDraft(draft, text);
+  const { job: input, errors: unsendable } = inputOfDraft(draft, text, original.job);
 
   useEffect(() => {
     if (dirty) storeDraft(name, { revision: original.revision, draft });

@@ -18,11 +18,12 @@ const en = {
   cause: {
     tick: 'schedule',
     manual: 'run now',
+    'catch-up': 'catch-up',
     retry: 'retry',
     upstream: 'upstream job',
     delayed: 'delayed',
     backfill: 'backfill',
-  } satisfies Record<Cause, string> as Record<Cause, string>,
+  } satisfies Record<Cause | 'catch-up', string>,
   paused: 'paused',
   quarantined: 'quarantined',
   runNow: 'Run now',
@@ -68,6 +69,7 @@ const zh: typeof en = {
   cause: {
     tick: '定时',
     manual: '手动',
+    'catch-up': '补偿',
     retry: '重试',
     upstream: '上游任务',
     delayed: '延时',

@@ -64,7 +64,7 @@ function JobHead({ name, detail }: { readonly name: string; readonly detail: Job
   return (
     <header className="detail-head">
       <Link
-        className="button icon quiet"
+        className="button square quiet"
         href={back}
         aria-label={text.allJobs}
         title={text.allJobs}
@@ -145,7 +145,7 @@ function JobHead({ name, detail }: { readonly name: string; readonly detail: Job
         </Link>
         <button
           type="button"
-          className="button icon"
+          className="button square"
           aria-label={common.delete}
           title={common.delete}
           data-testid="delete"

@@ -76,7 +76,7 @@ function DefinitionCard({ job, revision }: { readonly job: Job; readonly revisio
         {job.command}
       </pre>
       <dl className="facts">
-        <Fact name={text.concurrency}>{text[job.concurrency]}</Fact>
+        <Fact name={text.concurrency}>{text.overlap[job.concurrency]}</Fact>
         <Fact name={text.limits}>{limits}</Fact>
         <Pairs name={text.environment} pairs={job.env} />
         <Pairs name={text.labels} pairs={job.labels} />

@@ -1,4 +1,5 @@
 /** Words of a job's own room. */
+import type { Job } from '../../../shared/job/definition.ts';
 import type { Messages } from '../i18n/language.ts';
 
 const en = {
@@ -10,14 +11,18 @@ const en = {
     exhausted: 'its schedule has no more fires',
   },
   running: (count: number) => (count === 1 ? '1 run under way' : `${count} runs under way`),
-  nextIn: 'next in',
+  nextIn: 'next fire',
   schedule: 'Schedule',
   nextFires: 'Next fires',
   definition: 'Definition',
   command: 'Command',
   concurrency: 'Overlap',
-  forbid: 'skips while a run is open',
-  allow: 'runs beside it',
+  overlap: {
+    forbid: 'skips while a run is open',
+    queue: 'waits while a run is open',
+    replace: 'kills the run that is open',
+    allow: 'runs beside it',
+  } satisfies Record<Job['concurrency'] | 'queue' | 'replace', string>,
   limits: 'Limits',
   limitsText: (timeout: string, grace: string, output: string) =>
     `${timeout} at most, ${grace} grace, ${output} of output kept`,
@@ -54,8 +59,12 @@ const zh: typeof en = {
   definition: '定义',
   command: '命令',
   concurrency: '重叠',
-  forbid: '上次未结束则跳过',
-  allow: '并行运行',
+  overlap: {
+    forbid: '上次未结束则跳过',
+    queue: '等待上次结束',
+    replace: '终止上次运行',
+    allow: '并行运行',
+  },
   limits: '限制',
   limitsText: (timeout, grace, output) => `最长 ${timeout}，宽限 ${grace}，保留输出 ${output}`,
   environment: '环境变量',

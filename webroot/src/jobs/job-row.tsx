@@ -150,7 +150,7 @@ function RowActions({ job, path, actions }: JobRowProps & { readonly path: strin
         />
       )}
       <Link
-        className="button icon quiet"
+        className="button square quiet"
         href={`${path}/edit`}
         aria-label={text.editJob(job.name)}
         title={text.editJob(job.name)}
@@ -182,7 +182,7 @@ function RowButton({ icon, testId, label, hidden = false, onPress }: RowButtonPr
   return (
     <button
       type="button"
-      className={`button icon quiet ${testId}`}
+      className={`button square quiet ${testId}`}
       data-testid={testId}
       aria-label={label}
       title={label}

@@ -19,6 +19,8 @@ import './output-view.css';
 import './ansi-colours.css';
 
 const nearEndPx = 24;
+/** A wheel, a finger, a key or a pressed button moves the pane for about so long. */
+const handMs = 400;
 const downloadTimeoutMs = 10 * 60_000;
 
 interface OutputViewProps {
@@ -37,6 +39,7 @@ export function OutputView(props: OutputViewProps) {
   const state = useSyncExternalStore(feed.subscribe, feed.get);
   const scroller = useRef<HTMLDivElement>(null);
   const lastTop = useRef(0);
+  const touchedAt = useRef(Number.NEGATIVE_INFINITY);
   const [follow, setFollow] = useState(true);
   const [wrap, setWrap] = useState(() => readPreference('wrap') === 'yes');
   const search = useOutputSearch(feed, state);
@@ -50,6 +53,12 @@ export function OutputView(props: OutputViewProps) {
     writePreference('wrap', wrap ? undefined : 'yes');
   }
 
+  function lookFor(query: string): void {
+    // The match is what is to be seen now, not the end.
+    if (query !== '') setFollow(false);
+    search.setQuery(query);
+  }
+
   function stepSearch(by: 1 | -1): void {
     setFollow(false);
     search.step(by);
@@ -59,10 +68,30 @@ export function OutputView(props: OutputViewProps) {
     const pane = scroller.current;
     if (!pane) return;
     const atEnd = pane.scrollHeight - pane.scrollTop - pane.clientHeight < nearEndPx;
+    // Rows that are measured move the pane too; only a hand on it means that someone reads.
+    const byHand = performance.now() - touchedAt.current < handMs;
     if (atEnd) setFollow(true);
-    else if (pane.scrollTop < lastTop.current) setFollow(false);
+    else if (byHand && pane.scrollTop < lastTop.current) setFollow(false);
     lastTop.current = pane.scrollTop;
   }
+
+  useEffect(() => {
+    const pane = scroller.current;
+    if (!pane) return undefined;
+    const leave = new AbortController();
+    const options = { passive: true, signal: leave.signal };
+    const onHand = (): void => {
+      touchedAt.current = performance.now();
+    };
+    for (const kind of ['wheel', 'touchmove', 'keydown', 'pointerdown'] as const) {
+      pane.addEventListener(kind, onHand, options);
+    }
+    const onDrag = ({ buttons }: PointerEvent): void => {
+      if (buttons > 0) onHand();
+    };
+    pane.addEventListener('pointermove', onDrag, options);
+    return () => leave.abort();
+  }, []);
 
   useEffect(() => {
     function onKey(event: KeyboardEvent): void {
@@ -80,7 +109,7 @@ export function OutputView(props: OutputViewProps) {
         <h2>{text.output}</h2>
         <span className="muted num">{text.lines(dropped + shown.length)}</span>
         {open && state.status === 'streaming' && <span className="chip live">{text.live}</span>}
-        <OutputSearchField search={search} onStep={stepSearch} />
+        <OutputSearchField search={search} onQuery={lookFor} onStep={stepSearch} />
         <button
           type="button"
           className="button small"
@@ -158,9 +187,11 @@ export function OutputView(props: OutputViewProps) {
 
 function OutputSearchField({
   search,
+  onQuery,
   onStep,
 }: {
   readonly search: SearchState;
+  readonly onQuery: (query: string) => void;
   readonly onStep: (by: 1 | -1) => void;
 }) {
   const text = useMessages(runMessages);
@@ -178,13 +209,13 @@ function OutputSearchField({
         spellCheck={false}
         autoComplete="off"
         value={query}
-        onChange={(event) => search.setQuery(event.target.value)}
+        onChange={(event) => onQuery(event.target.value)}
         onKeyDown={(event) => {
           if (event.key === 'Enter') {
             event.preventDefault();
             onStep(event.shiftKey ? -1 : 1);
           } else if (event.key === 'Escape') {
-            search.setQuery('');
+            onQuery('');
             event.currentTarget.blur();
           }
         }}
@@ -198,7 +229,7 @@ function OutputSearchField({
         <>
           <button
             type="button"
-            className="button small icon quiet"
+            className="button small square quiet"
             aria-label={text.previous}
             onClick={() => onStep(-1)}
           >
@@ -206,7 +237,7 @@ function OutputSearchField({
           </button>
           <button
             type="button"
-            className="button small icon quiet"
+            className="button small square quiet"
             aria-label={text.next}
             onClick={() => onStep(1)}
           >

@@ -65,7 +65,7 @@ function RunHead({ run }: { readonly run: RunDetail }) {
   const jobPath = `/jobs/${encodeURIComponent(run.job)}`;
   return (
     <header className="detail-head">
-      <Link className="button icon quiet" href={jobPath} aria-label={run.job} title={run.job}>
+      <Link className="button square quiet" href={jobPath} aria-label={run.job} title={run.job}>
         <Icon name="back" />
       </Link>
       <OutcomeGlyph kind={kind} size={26} />

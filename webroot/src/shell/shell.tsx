@@ -43,7 +43,7 @@ export function Shell({ children, onHelp, onReconnect }: ShellProps) {
             <LanguageButton />
             <button
               type="button"
-              className="button icon quiet"
+              className="button square quiet"
               aria-label={text.help}
               title={`${text.help} (?)`}
               onClick={onHelp}
@@ -107,7 +107,7 @@ function ThemeButton() {
   return (
     <button
       type="button"
-      className="button icon quiet"
+      className="button square quiet"
       aria-label={text.theme[theme]}
       title={`${text.theme[theme]} (t)`}
       data-testid="theme"
@@ -124,7 +124,7 @@ function LanguageButton() {
   return (
     <button
       type="button"
-      className="button icon quiet"
+      className="button square quiet"
       aria-label={text.language}
       title={text.language}
       data-testid="language"

@@ -27,7 +27,7 @@ export function CopyCommand({
         <pre>{command}</pre>
         <button
           type="button"
-          className="button small icon quiet"
+          className="button small square quiet"
           aria-label={copied ? common.copied : common.copy}
           title={copied ? common.copied : common.copy}
           onClick={() => {

@@ -49,7 +49,7 @@ export function Dialog({ title, onClose, children, wide = false, testId }: Dialo
           <h2 id={titleId}>{title}</h2>
           <button
             type="button"
-            className="button small icon quiet"
+            className="button small square quiet"
             aria-label={common.close}
             onClick={onClose}
           >

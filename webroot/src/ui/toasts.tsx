@@ -55,7 +55,7 @@ function ToastCard({ toast }: { readonly toast: Toast }) {
       )}
       <button
         type="button"
-        className="button small icon quiet"
+        className="button small square quiet"
         aria-label={common.close}
         onClick={() => dismissToast(toast.id)}
       >
