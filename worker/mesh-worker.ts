@@ -24,7 +24,7 @@ import { ActiveRuns } from './run/active-runs.ts';
 import { CarryOut } from './schedule/carry-out.ts';
 import type { DecideContext } from './schedule/decide.ts';
 import { JobLoop } from './schedule/job-loop.ts';
-import { rankDelayMs, type Candidate } from './schedule/rank.ts';
+import { avoidedWeight, rankDelayMs, type Candidate } from './schedule/rank.ts';
 import type { Spool } from './spool/port.ts';
 
 export interface MeshWorkerDeps {
@@ -167,7 +167,7 @@ export class MeshWorker implements Component {
       sessionId: () => (session.alive() ? session.id : undefined),
       delayMs: (job: string, subject: string) => this.#delayMs(job, subject),
     };
-    const settler = new Settler({ ...shared, isMine: (runId) => runs.has(runId) });
+    const settler = new Settler({ ...shared, random, isMine: (runId) => runs.has(runId) });
     const outbox = new Outbox({ ...shared, spool, workerId: config.workerId });
     this.#parts = { executor, spool, session, runs, loop, fleetClock, view, sessions };
     this.#followSession(session, executor, runs);
@@ -269,18 +269,20 @@ export class MeshWorker implements Component {
       canDecide,
       canClaim: canDecide && (parts?.runs.freeSlots() ?? 0) > 0,
       sessionAlive: (sessionId) => parts?.sessions.alive(sessionId) === true,
-      delayMs: (subject) => this.#delayMs(part.name, subject),
+      delayMs: (subject, avoid) => this.#delayMs(part.name, subject, avoid),
       firstSeenMs,
     };
   }
 
-  #delayMs(job: string, subject: string): number {
+  #delayMs(job: string, subject: string, avoid?: string): number {
     const { workerId } = this.#deps.config;
     const workers = this.#parts?.view.snapshot.workers;
     const candidates: Candidate[] = [];
     for (const [id, { value }] of workers ?? []) {
       if (value.state !== 'ready' && id !== workerId) continue;
-      candidates.push({ id, weight: value.slots - value.running });
+      // A full worker still has a place: its load is seconds old.
+      const weight = id === avoid ? avoidedWeight : Math.max(value.slots - value.running, 0.01);
+      candidates.push({ id, weight });
     }
     return rankDelayMs(candidates, workerId, job, subject);
   }

@@ -57,6 +57,7 @@ export const notRunSchema = z.object({
   fromTick: z.int(),
   toTick: epochMs,
   count: z.int().min(0).exactOptional(),
+  excepted: z.array(epochMs).max(1_000).readonly().exactOptional(),
   schedule: text,
   at: epochMs,
   worker: indexedText.max(512),

@@ -9,7 +9,15 @@ export type RanOutcome = (typeof ranOutcomes)[number];
 export type Outcome = (typeof outcomes)[number];
 
 /** Why a fire was due. */
-export const causes = ['tick', 'manual', 'retry', 'upstream', 'delayed', 'backfill'] as const;
+export const causes = [
+  'tick',
+  'manual',
+  'catch-up',
+  'retry',
+  'upstream',
+  'delayed',
+  'backfill',
+] as const;
 export type Cause = (typeof causes)[number];
 
 /** What is known of a run from its claim on. Times are epoch ms. */
@@ -76,8 +84,10 @@ export type HistoryRecord =
       /** Exclusive; equal to toTick - 1 for a single fire. */
       readonly fromTick: number;
       readonly toTick: number;
-      /** Ticks in the span; absent when it was too long to count. */
+      /** Ticks of the span that were not run; absent when it was too long to count. */
       readonly count?: number;
+      /** Ticks in the span that are run later, as catch-ups. */
+      readonly excepted?: readonly number[];
       readonly schedule: string;
       readonly at: number;
       readonly worker: string;
@@ -110,6 +120,7 @@ export interface HistoryRow {
   /** not-run only. */
   readonly fromTick?: number;
   readonly count?: number;
+  readonly excepted?: readonly number[];
   /** The run's own end, when a `lost` verdict stands against it. */
   readonly lateResult?: RunEnd;
 }

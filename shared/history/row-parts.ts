@@ -116,8 +116,8 @@ export function indexFieldsOf(parts: RowParts): IndexFields {
 
 export function rowOf(parts: RowParts): HistoryRow {
   if (parts.kind === 'not-run') {
-    const { id, job, group, outcome, cause, reason, fromTick, toTick, count, at, worker } =
-      parts.notRun;
+    const { id, job, group, outcome, cause, reason, fromTick, toTick, at, worker } = parts.notRun;
+    const { count, excepted } = parts.notRun;
     return {
       id,
       kind: 'not-run',
@@ -131,6 +131,7 @@ export function rowOf(parts: RowParts): HistoryRow {
       endedAt: at,
       fromTick,
       ...(count === undefined ? {} : { count }),
+      ...(excepted === undefined ? {} : { excepted }),
     };
   }
   const { runId, ...facts } = parts.facts.value;

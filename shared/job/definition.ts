@@ -10,6 +10,8 @@ import { nameSchema } from './job-name.ts';
 
 export const maxCommandBytes = 64 * 1024;
 const secondsInDay = 86_400;
+/** The default grace is no statement of the user's: it gives way to a short timeout. */
+const defaultGraceSeconds = 10;
 
 const noNul = (text: string): boolean => !text.includes('\0');
 const utf8Bytes = (text: string): number => new TextEncoder().encode(text).length;
@@ -23,6 +25,23 @@ const absolutePath = z
 
 const envNamePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const labelPattern = /^[A-Za-z0-9]([A-Za-z0-9._/-]{0,62})$/;
+
+export const retryOutcomes = ['failed', 'timed-out', 'lost'] as const;
+
+const retriesSchema = z.strictObject({
+  max: z.int().min(0).max(20).default(0).describe('Further attempts after the first.'),
+  on: z
+    .array(z.enum(retryOutcomes))
+    .default([...retryOutcomes])
+    .describe('Outcomes after which the fire is tried again.'),
+  backoffSeconds: z
+    .number()
+    .min(0)
+    .max(3600)
+    .default(10)
+    .describe('Pause before the second attempt; doubles with each one, with jitter.'),
+  maxBackoffSeconds: z.number().min(0).max(secondsInDay).default(3600),
+});
 
 export const jobFieldsSchema = z.strictObject({
   name: nameSchema.describe('Unique name; also the last segment of its key and URL.'),
@@ -85,12 +104,41 @@ export const jobFieldsSchema = z.strictObject({
     .number()
     .min(0)
     .max(3600)
-    .default(10)
+    .default(defaultGraceSeconds)
     .describe('Between TERM and KILL when a run is ended.'),
   concurrency: z
-    .enum(['allow', 'forbid'])
+    .enum(['allow', 'forbid', 'queue', 'replace'])
     .default('forbid')
-    .describe('forbid: a fire is skipped while an earlier run of the job is open.'),
+    .describe(
+      'While an earlier run is open: allow another, forbid (skip the fire), queue one, or replace (kill the earlier run, then start).',
+    ),
+  maxConcurrent: z
+    .int()
+    .min(1)
+    .max(50)
+    .optional()
+    .describe('With concurrency allow: at most so many runs at a time. Default: no limit.'),
+  misfire: z
+    .enum(['skip', 'latest', 'all'])
+    .default('latest')
+    .describe(
+      'Ticks that nobody started in time: skip them, run the latest, or all up to misfireLimit.',
+    ),
+  misfireLimit: z
+    .int()
+    .min(1)
+    .max(100)
+    .optional()
+    .describe('With misfire all: at most so many of the latest missed ticks are run.'),
+  startDeadlineSeconds: z
+    .number()
+    .min(1)
+    .max(secondsInDay)
+    .default(20)
+    .describe('How late a tick may still start; older ones are misfires.'),
+  retries: retriesSchema
+    .prefault({})
+    .describe('Runs of the same fire again after an end that is not a success.'),
   maxOutputBytes: z
     .int()
     .min(0)
@@ -100,6 +148,31 @@ export const jobFieldsSchema = z.strictObject({
 });
 
 export const jobSchema = jobFieldsSchema.superRefine((job, context) => {
+  const refuse = (field: string, message: string, expected: string, got: string): void => {
+    context.addIssue({ code: 'custom', path: [field], message, params: { expected, got } });
+  };
+  if (job.misfire === 'all' && job.misfireLimit === undefined) {
+    refuse('misfireLimit', 'is missing', 'a bound from 1 to 100 beside misfire "all"', 'nothing');
+  }
+  if (job.misfire !== 'all' && job.misfireLimit !== undefined) {
+    refuse('misfireLimit', 'has no meaning', 'misfire "all" beside it', `misfire "${job.misfire}"`);
+  }
+  if (job.concurrency !== 'allow' && job.maxConcurrent !== undefined) {
+    refuse(
+      'maxConcurrent',
+      'has no meaning',
+      'concurrency "allow" beside it',
+      `concurrency "${job.concurrency}"`,
+    );
+  }
+  if (job.killGraceSeconds > job.timeoutSeconds && job.killGraceSeconds !== defaultGraceSeconds) {
+    refuse(
+      'killGraceSeconds',
+      'is longer than the timeout',
+      `at most timeoutSeconds (${job.timeoutSeconds})`,
+      String(job.killGraceSeconds),
+    );
+  }
   try {
     parseSchedule(job.cronExpr, job.timezone);
   } catch (error) {

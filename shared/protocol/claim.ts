@@ -34,7 +34,7 @@ export interface TriggerClaim extends Claim {
 
 /**
  * Guards: definition unchanged, cursor exactly as seen, fire not there (for an exclusive job: no
- * fire at all), session alive. Moves the cursor to the tick and opens the fire.
+ * fire at all; for a larger limit: the slot that the fire names is free), session alive. Moves the cursor to the tick and opens the fire.
  */
 export function claimTick(claim: TickClaim): Txn {
   const cursorKey = claim.keys.cursor(claim.name);
@@ -63,6 +63,8 @@ export function claimTrigger(claim: TriggerClaim): Txn {
 function claimTxn(claim: Claim, guard: Compare, settle: Op): Txn {
   const { keys, name } = claim;
   const fireKey = keys.fire(name, claim.fireId);
+  const { slot } = claim.fire;
+  const slotKey = slot === undefined ? undefined : keys.slot(name, slot);
   const free: Compare = claim.exclusive
     ? { ...keys.fires(name), target: 'create', op: '=', value: 0 }
     : { key: fireKey, target: 'create', op: '=', value: 0 };
@@ -71,9 +73,16 @@ function claimTxn(claim: Claim, guard: Compare, settle: Op): Txn {
       { key: keys.job(name), target: 'mod', op: '=', value: claim.jobModRevision },
       guard,
       free,
+      ...(slotKey === undefined
+        ? []
+        : [{ key: slotKey, target: 'create', op: '=', value: 0 } as const]),
       { key: keys.session(claim.sessionId), target: 'create', op: '>', value: 0 },
     ],
-    success: [settle, { put: { key: fireKey, value: encodeValue(claim.fire) } }],
+    success: [
+      settle,
+      { put: { key: fireKey, value: encodeValue(claim.fire) } },
+      ...(slotKey === undefined ? [] : [{ put: { key: slotKey, value: claim.fire.runId } }]),
+    ],
     failure: [{ get: { key: fireKey } }],
   };
 }

@@ -4,6 +4,7 @@
  */
 import type { Txn, TxnResult } from '../etcd/port.ts';
 import type { Keys } from './keys.ts';
+import { putRetry, type Retry } from './retry.ts';
 import { encodeValue, type FireValue, type StateValue } from './values.ts';
 
 export interface Completion {
@@ -15,9 +16,16 @@ export interface Completion {
   readonly fireModRevision: number;
   /** Absent when the fire was given up before anything ran. */
   readonly state?: StateValue;
+  /** Number of the slot that the fire holds. */
+  readonly slot?: number;
+  /** The next attempt, when one is due. */
+  readonly retry?: Retry;
 }
 
-/** Guard: the fire is as claimed (or as re-owned). Deletes it and the order against it, puts `state`. */
+/**
+ * Guard: the fire is as claimed (or as re-owned). Deletes it, its slot and the order against
+ * it, puts `state`, and the trigger of the next attempt when one is due.
+ */
 export function completeRun(completion: Completion): Txn {
   const { keys, name } = completion;
   const fireKey = keys.fire(name, completion.fireId);
@@ -26,6 +34,10 @@ export function completeRun(completion: Completion): Txn {
     success: [
       { delete: { key: fireKey } },
       { delete: { key: keys.killer(name, completion.runId) } },
+      ...(completion.slot === undefined
+        ? []
+        : [{ delete: { key: keys.slot(name, completion.slot) } }]),
+      ...putRetry(keys, name, completion.retry),
       ...(completion.state === undefined
         ? []
         : [{ put: { key: keys.state(name), value: encodeValue(completion.state) } }]),

@@ -20,7 +20,10 @@ export interface Keys {
   fire(name: string, fireId: string): string;
   /** All open fires of a job, as one range for a guard. */
   fires(name: string): KeyRange;
+  slot(name: string, index: number): string;
   trigger(name: string, triggerId: string): string;
+  /** All triggers of a job that wait, as one range for a guard. */
+  triggers(name: string): KeyRange;
   once(requestId: string): string;
   /** An order against all runs of the job, or against the named run. */
   killer(name: string, runId?: string): string;
@@ -52,7 +55,12 @@ export function createKeys(prefix: string): Keys {
       key: `${root}lock/${name}/`,
       rangeEnd: prefixEnd(`${root}lock/${name}/`),
     }),
+    slot: (name, index) => `${root}slot/${name}/${index}`,
     trigger: (name, triggerId) => `${root}trigger/${name}/${triggerId}`,
+    triggers: (name) => ({
+      key: `${root}trigger/${name}/`,
+      rangeEnd: prefixEnd(`${root}trigger/${name}/`),
+    }),
     once: (requestId) => `${root}once/${requestId}`,
     killer: (name, runId) => `${root}killer/${name}${runId === undefined ? '' : `/${runId}`}`,
     done: (name, id) => `${root}done/${name}/${id}`,

@@ -31,6 +31,19 @@ export function missedSpan(schedule: Schedule, afterMs: number, untilMs: number)
   return count > maxCounted ? { fromTick: afterMs, toTick } : { fromTick: afterMs, toTick, count };
 }
 
+/** The newest `limit` ticks of the span, oldest first. */
+export function latestTicks(schedule: Schedule, span: Span, limit: number): number[] {
+  const ticks: number[] = [];
+  for (
+    let tick: number | undefined = span.toTick;
+    tick !== undefined && ticks.length < limit;
+    tick = schedule.latest(tick - 1, span.fromTick)
+  ) {
+    ticks.unshift(tick);
+  }
+  return ticks;
+}
+
 interface SpanJob {
   readonly createRevision: number;
   readonly group: string;
@@ -44,12 +57,14 @@ export interface Accountant {
     span: Span,
     reason: string,
     nowMs: number,
+    /** Ticks in the span that are run later, and so are not missed. */
+    excepted?: readonly number[],
   ): { readonly id: string; readonly value: NotRunValue };
 }
 
 export function createAccountant(session: string): Accountant {
   return {
-    missed: (job, schedule, span, reason, nowMs) => ({
+    missed: (job, schedule, span, reason, nowMs, excepted = []) => ({
       id: `missed-${job.createRevision}-${span.fromTick}-${span.toTick}`,
       value: {
         v: 1,
@@ -61,7 +76,8 @@ export function createAccountant(session: string): Accountant {
         group: job.group,
         fromTick: span.fromTick,
         toTick: span.toTick,
-        ...(span.count === undefined ? {} : { count: span.count }),
+        ...(span.count === undefined ? {} : { count: span.count - excepted.length }),
+        ...(excepted.length === 0 ? {} : { excepted: [...excepted] }),
         schedule,
         jobCreate: job.createRevision,
       },

@@ -1,22 +1,31 @@
 /**
- * Transactions 4, 5 and 6 where a fire is not run: writing off old ticks, refusing a tick because
- * of overlap, refusing a trigger. Each moves on and puts exactly one `done` record in the same
- * transaction; exactly-once by the cursor's value or the trigger's revision.
+ * Transactions 4, 5 and 6 where a fire is not run now: writing off old ticks, refusing or queueing a
+ * tick because of overlap, refusing a trigger. Each moves on and accounts for the fire in the same
+ * transaction, by a `done` record or by the trigger that takes its place; exactly-once by the
+ * cursor's value or the trigger's revision.
  */
-import type { Compare, Txn } from '../etcd/port.ts';
+import type { Compare, Op, Txn } from '../etcd/port.ts';
 import { encodeCursor } from './cursor.ts';
 import type { Keys } from './keys.ts';
-import { encodeValue, type NotRunValue } from './values.ts';
+import { encodeValue, type NotRunValue, type OrderValue, type TriggerValue } from './values.ts';
 
-interface Decision {
+interface Accounted {
   readonly keys: Keys;
   readonly name: string;
   readonly sessionId: string;
+}
+
+interface Done {
   readonly done: NotRunValue;
   readonly doneId: string;
 }
 
-export interface TickDecision extends Decision {
+interface NewTrigger {
+  readonly triggerId: string;
+  readonly trigger: TriggerValue;
+}
+
+export interface TickMove extends Accounted {
   readonly jobModRevision: number;
   readonly cursorRaw: string;
   /** The cursor moves here. */
@@ -24,54 +33,91 @@ export interface TickDecision extends Decision {
   readonly schedule: string;
 }
 
+export interface WriteOff extends TickMove {
+  /** Absent when every tick of the span is caught up on. */
+  readonly account?: Done;
+  /** The ticks that the misfire policy runs later. */
+  readonly catchUps: readonly NewTrigger[];
+}
+
 /** 5. Guards: definition unchanged, cursor exactly as seen, session alive. */
-export function writeOff(decision: TickDecision): Txn {
-  return tickTxn(decision, []);
+export function writeOff(move: WriteOff): Txn {
+  return moveTxn(
+    move,
+    [],
+    [
+      ...(move.account === undefined ? [] : [putDone(move, move.account)]),
+      ...move.catchUps.map((each) => putTrigger(move, each)),
+    ],
+  );
 }
 
 export interface Holder {
   readonly fireId: string;
+  readonly runId: string;
   readonly modRevision: number;
   readonly sessionId: string;
 }
+
+export type TickRefusal = TickMove & Done;
 
 /**
  * 6. As writeOff, and each holder's fire is as seen and its session alive: a dead holder's tick
  * stays claimable until that holder is settled.
  */
-export function refuseOverlap(decision: TickDecision, holders: readonly Holder[]): Txn {
-  const { keys, name } = decision;
-  return tickTxn(
-    decision,
-    holders.flatMap((holder): Compare[] => [
-      {
-        key: keys.fire(name, holder.fireId),
-        target: 'mod',
-        op: '=',
-        value: holder.modRevision,
-      },
-      { key: keys.session(holder.sessionId), target: 'create', op: '>', value: 0 },
-    ]),
+export function refuseOverlap(refusal: TickRefusal, holders: readonly Holder[]): Txn {
+  return moveTxn(refusal, holdersAlive(refusal, holders), [putDone(refusal, refusal)]);
+}
+
+/**
+ * 6, for `queue` and `replace`. As refuseOverlap, and no trigger of the job waits yet: one trigger
+ * takes the tick's place; for `replace` there is an order against each holder beside it.
+ */
+export function queueTick(
+  move: TickMove & NewTrigger,
+  holders: readonly Holder[],
+  order: OrderValue | undefined,
+): Txn {
+  const { keys, name } = move;
+  const noneWaits: Compare = { ...keys.triggers(name), target: 'create', op: '=', value: 0 };
+  const orders: Op[] =
+    order === undefined
+      ? []
+      : holders.map(({ runId }) => ({
+          put: { key: keys.killer(name, runId), value: encodeValue(order) },
+        }));
+  return moveTxn(
+    move,
+    [noneWaits, ...holdersAlive(move, holders)],
+    [putTrigger(move, move), ...orders],
   );
 }
 
-function tickTxn(decision: TickDecision, more: readonly Compare[]): Txn {
-  const { keys, name } = decision;
+function holdersAlive(move: TickMove, holders: readonly Holder[]): Compare[] {
+  const { keys, name } = move;
+  return holders.flatMap((holder): Compare[] => [
+    { key: keys.fire(name, holder.fireId), target: 'mod', op: '=', value: holder.modRevision },
+    { key: keys.session(holder.sessionId), target: 'create', op: '>', value: 0 },
+  ]);
+}
+
+function moveTxn(move: TickMove, guards: readonly Compare[], ops: readonly Op[]): Txn {
+  const { keys, name } = move;
   const cursorKey = keys.cursor(name);
-  const value = encodeCursor({ tick: decision.toTick, schedule: decision.schedule });
+  const value = encodeCursor({ tick: move.toTick, schedule: move.schedule });
   return {
     compare: [
-      { key: keys.job(name), target: 'mod', op: '=', value: decision.jobModRevision },
-      { key: cursorKey, target: 'value', op: '=', value: decision.cursorRaw },
-      { key: keys.session(decision.sessionId), target: 'create', op: '>', value: 0 },
-      ...more,
+      { key: keys.job(name), target: 'mod', op: '=', value: move.jobModRevision },
+      { key: cursorKey, target: 'value', op: '=', value: move.cursorRaw },
+      { key: keys.session(move.sessionId), target: 'create', op: '>', value: 0 },
+      ...guards,
     ],
-    success: [{ put: { key: cursorKey, value } }, putDone(decision)],
+    success: [{ put: { key: cursorKey, value } }, ...ops],
     failure: [],
   };
 }
 
-export interface TriggerRefusal extends Decision {
+export interface TriggerRefusal extends Accounted, Done {
   readonly triggerId: string;
   readonly triggerModRevision: number;
   /** What made it so, e.g. the definition's revisions; its expiry needs no guard. */
@@ -88,16 +134,15 @@ export function refuseTrigger(refusal: TriggerRefusal): Txn {
       { key: keys.session(refusal.sessionId), target: 'create', op: '>', value: 0 },
       ...refusal.because,
     ],
-    success: [{ delete: { key: triggerKey } }, putDone(refusal)],
+    success: [{ delete: { key: triggerKey } }, putDone(refusal, refusal)],
     failure: [],
   };
 }
 
-function putDone(decision: Decision): { put: { key: string; value: string } } {
-  return {
-    put: {
-      key: decision.keys.done(decision.name, decision.doneId),
-      value: encodeValue(decision.done),
-    },
-  };
+function putDone({ keys, name }: Accounted, { doneId, done }: Done): Op {
+  return { put: { key: keys.done(name, doneId), value: encodeValue(done) } };
+}
+
+function putTrigger({ keys, name }: Accounted, { triggerId, trigger }: NewTrigger): Op {
+  return { put: { key: keys.trigger(name, triggerId), value: encodeValue(trigger) } };
 }

@@ -4,6 +4,7 @@
  */
 import type { Compare, Txn } from '../etcd/port.ts';
 import type { Keys } from './keys.ts';
+import { putRetry, type Retry } from './retry.ts';
 import { encodeValue, type FireValue, type LostValue } from './values.ts';
 
 export interface Settlement {
@@ -18,9 +19,11 @@ export interface Settlement {
   readonly bySession: string;
   readonly reason: string;
   readonly nowMs: number;
+  /** The next attempt, when the job is tried again after `lost`. */
+  readonly retry?: Retry;
 }
 
-/** 8. Guards: the fire is as seen, and its session is gone. Deletes it, puts `done lost`. */
+/** 8. Guards: the fire is as seen, and its session is gone. Deletes it and its slot, puts `done lost`. */
 export function settleVanished(settlement: Settlement): Txn {
   return settleTxn(settlement, {
     key: settlement.keys.session(settlement.fire.session),
@@ -61,6 +64,8 @@ function settleTxn(settlement: Settlement, sessionGuard: Compare): Txn {
     success: [
       { delete: { key: fireKey } },
       { delete: { key: keys.killer(name, fire.runId) } },
+      ...(fire.slot === undefined ? [] : [{ delete: { key: keys.slot(name, fire.slot) } }]),
+      ...putRetry(keys, name, settlement.retry),
       { put: { key: keys.done(name, `lost-${fire.runId}`), value: encodeValue(done) } },
       {
         put: {

@@ -50,6 +50,8 @@ export const fireSchema = z.object({
   attempt: z.int().min(1),
   group: z.string(),
   by: z.string().optional(),
+  /** Number of the slot it holds, for limits above 1. */
+  slot: z.int().min(0).optional(),
 });
 export type FireValue = z.output<typeof fireSchema>;
 
@@ -63,7 +65,11 @@ export const triggerSchema = z.object({
   attempt: z.int().min(1),
   jobCreate: revision,
   by: z.string().optional(),
+  /** A worker that should rather not take it: the one where the former attempt failed. */
+  avoid: z.string().optional(),
 });
+/** How long a trigger that the mesh itself puts may wait for its turn. */
+export const triggerLifeMs = 24 * 3_600_000;
 export type TriggerValue = z.output<typeof triggerSchema>;
 
 /** `done/<name>/<id>`: a decision that is not a run's own end, on its way to a spool. */
@@ -90,6 +96,7 @@ export const doneSchema = z.discriminatedUnion('outcome', [
     fromTick: epochMs,
     toTick: epochMs,
     count: z.int().min(1).optional(),
+    excepted: z.array(epochMs).optional(),
     schedule: z.string(),
     jobCreate: revision,
     /** Id of the fire when it is a single one. */

@@ -138,6 +138,26 @@ describe('stored definitions', () => {
         '/concurrency',
       ],
       ['{"name":"a","command":"true","cronExpr":"* * * * *","extra":1}', '/extra'],
+      ['{"name":"a","command":"true","cronExpr":"* * * * *","retries":{"max":-1}}', '/retries/max'],
+      [
+        '{"name":"a","command":"true","cronExpr":"* * * * *","retries":{"on":["killed"]}}',
+        '/retries/on/0',
+      ],
+      [
+        '{"name":"a","command":"true","cronExpr":"* * * * *","retries":{"backoff":1}}',
+        '/retries/backoff',
+      ],
+      ['{"name":"a","command":"true","cronExpr":"* * * * *","misfire":"all"}', '/misfireLimit'],
+      ['{"name":"a","command":"true","cronExpr":"* * * * *","misfireLimit":3}', '/misfireLimit'],
+      ['{"name":"a","command":"true","cronExpr":"* * * * *","maxConcurrent":3}', '/maxConcurrent'],
+      [
+        '{"name":"a","command":"true","cronExpr":"* * * * *","startDeadlineSeconds":0}',
+        '/startDeadlineSeconds',
+      ],
+      [
+        '{"name":"a","command":"true","cronExpr":"* * * * *","timeoutSeconds":5,"killGraceSeconds":6}',
+        '/killGraceSeconds',
+      ],
       ['{"name":"a","command":"true","cronExpr":"* * * * *","env":{"CRON_X":"1"}}', '/env/CRON_X'],
       [
         '{"name":"a","command":"true","cronExpr":"* * * * *","workingDirectory":"tmp"}',

@@ -178,7 +178,8 @@ describe('decide', () => {
     assert.deepEqual(decide(job, context(start + 1_000)), {
       kind: 'refuse-overlap',
       tick: start + 1_000,
-      holders: [{ fireId: 't0', modRevision: 20, sessionId: 's1' }],
+      holders: [{ fireId: 't0', runId: 'r1', modRevision: 20, sessionId: 's1' }],
+      reason: 'an earlier run is still open',
     });
     const dead = decide(job, context(start + 1_000, { sessionAlive: () => false }));
     assert.equal(dead.kind, 'wait');
@@ -188,6 +189,68 @@ describe('decide', () => {
     const job = part({ ...every, concurrency: 'allow' }, { tick: start });
     job.fires.set('t0', openFire());
     assert.equal(decide(job, context(start + 1_000)).kind, 'claim-tick');
+  });
+
+  it('lets so many runs overlap as the job allows, and not one more', () => {
+    const job = part({ ...every, concurrency: 'allow', maxConcurrent: 2 }, { tick: start });
+    job.fires.set('t0', openFire());
+    assert.equal(decide(job, context(start + 1_000)).kind, 'claim-tick');
+    job.fires.set('t1', openFire());
+    assert.equal(decide(job, context(start + 1_000)).kind, 'refuse-overlap');
+  });
+
+  it('queues one fire, and refuses the next while it waits', () => {
+    const job = part({ ...every, concurrency: 'queue' }, { tick: start });
+    job.fires.set('t0', openFire());
+    const queued = decide(job, context(start + 1_000));
+    assert.equal(queued.kind === 'queue-tick' && queued.replace, false);
+    job.triggers.set('q1', trigger({ cause: 'tick' }));
+    assert.equal(decide(job, context(start + 1_000)).kind, 'refuse-overlap');
+  });
+
+  it('replaces an earlier run', () => {
+    const job = part({ ...every, concurrency: 'replace' }, { tick: start });
+    job.fires.set('t0', openFire());
+    const queued = decide(job, context(start + 1_000));
+    assert.equal(queued.kind === 'queue-tick' && queued.replace, true);
+  });
+
+  it('catches up as the misfire policy says', () => {
+    const catchUp = (more: Partial<JobInput>, afterMs: number): readonly number[] => {
+      const decision = decide(part(more, { tick: start }), context(start + afterMs));
+      assert.equal(decision.kind, 'write-off');
+      return decision.kind === 'write-off' ? decision.catchUp : [];
+    };
+    const hourly = { cronExpr: '0 * * * *' };
+    const hour = 3_600_000;
+    assert.deepEqual(catchUp({ ...hourly, misfire: 'skip' }, 5 * hour + 60_000), []);
+    assert.deepEqual(catchUp(hourly, 5 * hour + 60_000), [start + 5 * hour]);
+    assert.deepEqual(catchUp({ ...hourly, misfire: 'all', misfireLimit: 3 }, 5 * hour + 60_000), [
+      start + 3 * hour,
+      start + 4 * hour,
+      start + 5 * hour,
+    ]);
+    // The newest tick is fresh and will be run by itself: nothing to catch up on for `latest`.
+    assert.deepEqual(catchUp(hourly, 5 * hour + 1_000), []);
+    assert.deepEqual(catchUp(every, 60_000), []);
+    // A longer start deadline keeps the newest tick claimable for longer.
+    assert.deepEqual(catchUp({ ...hourly, startDeadlineSeconds: 120 }, 5 * hour + 60_000), []);
+  });
+
+  it('prefers another worker than the one that failed', () => {
+    const job = part(every, { tick: start });
+    job.triggers.set('y1', trigger({ cause: 'retry', avoid: 'w1' }));
+    const avoided: (string | undefined)[] = [];
+    decide(
+      job,
+      context(start, {
+        delayMs: (_, avoid) => {
+          avoided.push(avoid);
+          return 0;
+        },
+      }),
+    );
+    assert.deepEqual(avoided, ['w1']);
   });
 
   it('takes a due trigger before the next tick, also while paused', () => {

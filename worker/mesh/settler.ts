@@ -3,10 +3,11 @@
  * survivor whose rank comes first, and those in this worker's own session that it does not know, which
  * come from claims that took effect after it gave them up.
  */
-import type { Clock } from '../../shared/clock.ts';
+import type { Clock, Random } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { MeshView } from '../../shared/mesh/view.ts';
 import type { Keys } from '../../shared/protocol/keys.ts';
+import { nextAttempt } from '../../shared/protocol/retry.ts';
 import { settleLateClaim, settleVanished, type Settlement } from '../../shared/protocol/settle.ts';
 import { KeyIndex, type PairKey } from './key-index.ts';
 import type { SessionWatch } from './session-watch.ts';
@@ -19,6 +20,7 @@ export interface SettlerOptions {
   readonly keys: Keys;
   readonly view: MeshView;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
   readonly batcher: TxnBatcher;
   readonly sessions: SessionWatch;
@@ -77,10 +79,17 @@ export class Settler {
   }
 
   async #settle(key: PairKey, text: string, bySession: string, late: boolean): Promise<void> {
-    const { keys, view, clock, logger, batcher } = this.#options;
-    const fire = view.part(key.name)?.fires.get(key.id);
+    const { keys, view, clock, random, logger, batcher } = this.#options;
+    const part = view.part(key.name);
+    const fire = part?.fires.get(key.id);
     if (fire === undefined || this.#inFlight.has(text)) return;
     this.#inFlight.add(text);
+    const nowMs = clock.wallMs();
+    const entry = part?.entry;
+    const retry =
+      entry?.ok === true && entry.createRevision === fire.value.jobCreate
+        ? nextAttempt(entry.job, fire.value, 'lost', nowMs, random)
+        : undefined;
     const settlement: Settlement = {
       keys,
       name: key.name,
@@ -90,7 +99,8 @@ export class Settler {
       fence: fire.createRevision,
       bySession,
       reason: late ? 'late claim' : `worker ${fire.value.worker} vanished`,
-      nowMs: clock.wallMs(),
+      nowMs,
+      ...(retry === undefined ? {} : { retry }),
     };
     const fields = { job: key.name, tick: fire.value.tick, runId: fire.value.runId };
     try {

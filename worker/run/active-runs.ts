@@ -6,6 +6,7 @@
 import type { Clock, Random } from '../../shared/clock.ts';
 import type { EtcdKv } from '../../shared/etcd/port.ts';
 import type { Session } from '../../shared/etcd/session.ts';
+import { isGuarded } from '../../shared/job/limits.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { MeshView } from '../../shared/mesh/view.ts';
 import type { Keys } from '../../shared/protocol/keys.ts';
@@ -217,7 +218,7 @@ export class ActiveRuns {
         timeoutMs: job.timeoutSeconds * 1_000,
         killGraceMs: job.killGraceSeconds * 1_000,
         maxOutputBytes: job.maxOutputBytes,
-        guarded: job.concurrency === 'forbid',
+        guarded: isGuarded(job, run.fire.attempt),
       },
       {
         onStarted: (startedAt) => {

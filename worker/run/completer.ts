@@ -8,7 +8,13 @@ import type { HistoryRecord, RunEnd, RunFacts } from '../../shared/history/recor
 import type { Logger } from '../../shared/log.ts';
 import { completeRun, readCompletion } from '../../shared/protocol/complete.ts';
 import type { Keys } from '../../shared/protocol/keys.ts';
-import { decodeValue, fireSchema, stateSchema } from '../../shared/protocol/values.ts';
+import { nextAttempt } from '../../shared/protocol/retry.ts';
+import {
+  decodeValue,
+  fireSchema,
+  stateSchema,
+  triggerSchema,
+} from '../../shared/protocol/values.ts';
 import type { TxnBatcher } from '../mesh/txn-batcher.ts';
 import type { HeldEntry, Spool } from '../spool/port.ts';
 import type { ActiveRun } from './active-runs.ts';
@@ -20,6 +26,8 @@ const completionSchema = z.object({
   runId: z.string(),
   fireModRevision: z.int(),
   state: stateSchema.optional(),
+  slot: z.int().optional(),
+  retry: z.object({ triggerId: z.string(), trigger: triggerSchema }).optional(),
 });
 type StoredCompletion = z.output<typeof completionSchema>;
 
@@ -46,14 +54,22 @@ export class Completer {
     facts: RunFacts,
     ending: { readonly end: RunEnd } | { readonly record: HistoryRecord },
   ): Promise<void> {
+    const { clock, random } = this.#options;
     const record: HistoryRecord =
       'end' in ending ? { kind: 'run-ended', run: facts, end: ending.end } : ending.record;
+    const { slot } = run.fire;
+    const retry =
+      'end' in ending
+        ? nextAttempt(run.won.entry.job, run.fire, ending.end.outcome, clock.wallMs(), random)
+        : undefined;
     const completion: StoredCompletion = {
       name: run.won.entry.name,
       fireId: run.won.fireId,
       runId: facts.runId,
       fireModRevision: run.fireModRevision,
       ...('end' in ending ? { state: stateOf(facts, ending.end) } : {}),
+      ...(slot === undefined ? {} : { slot }),
+      ...(retry === undefined ? {} : { retry }),
     };
     await this.#retrying('outcome could not be spooled', facts, () =>
       this.#options.spool.hold({ id: facts.runId, records: [record], completion }),
@@ -85,6 +101,8 @@ export class Completer {
           runId: stored.runId,
           fireModRevision,
           ...(stored.state === undefined ? {} : { state: stored.state }),
+          ...(stored.slot === undefined ? {} : { slot: stored.slot }),
+          ...(stored.retry === undefined ? {} : { retry: stored.retry }),
         };
         const { result } = await batcher.submit(stored.name, completeRun(completion));
         const verdict = readCompletion(completion, result, (bytes) =>

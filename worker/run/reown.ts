@@ -4,6 +4,7 @@
  * and reports late.
  */
 import { backoffMs, sleep, type Clock, type Random } from '../../shared/clock.ts';
+import { isGuarded } from '../../shared/job/limits.ts';
 import type { Logger } from '../../shared/log.ts';
 import { reownFire } from '../../shared/protocol/complete.ts';
 import type { Keys } from '../../shared/protocol/keys.ts';
@@ -41,7 +42,7 @@ export async function reown(
         run.fireModRevision = kv.modRevision;
         // The session may have gone again meanwhile; the next one will take it along.
         return;
-      } else if (job.concurrency === 'forbid') {
+      } else if (isGuarded(job, fire.attempt)) {
         run.handle?.kill('settled as lost by another worker', 0);
       }
       return;

@@ -126,7 +126,7 @@ export function recordOfDone(
       at,
     };
   }
-  const { group, outcome, cause, reason, fromTick, toTick, count, schedule, at } = done;
+  const { group, outcome, cause, reason, fromTick, toTick, count, excepted, schedule, at } = done;
   return {
     kind: 'not-run',
     id: notRunId(name, doneId),
@@ -138,6 +138,7 @@ export function recordOfDone(
     fromTick,
     toTick,
     ...(count === undefined ? {} : { count }),
+    ...(excepted === undefined ? {} : { excepted }),
     schedule,
     at,
     worker,

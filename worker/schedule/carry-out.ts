@@ -4,22 +4,34 @@
  * never wins what it cannot start at once.
  */
 import type { Clock, Random } from '../../shared/clock.ts';
+import { runLimit } from '../../shared/job/limits.ts';
 import type { JobEntry } from '../../shared/mesh/job-entry.ts';
 import type { JobParts } from '../../shared/mesh/view.ts';
 import { adoptJob } from '../../shared/protocol/adopt.ts';
 import { claimTick, claimTrigger, readClaim, tickFireId } from '../../shared/protocol/claim.ts';
 import type { Keys } from '../../shared/protocol/keys.ts';
-import { createAccountant, type Span } from '../../shared/protocol/missed-span.ts';
+import { createAccountant } from '../../shared/protocol/missed-span.ts';
 import {
+  queueTick,
   refuseOverlap,
   refuseTrigger,
   writeOff,
-  type TickDecision,
+  type TickMove,
 } from '../../shared/protocol/not-run.ts';
-import type { FireValue, NotRunValue, TriggerValue } from '../../shared/protocol/values.ts';
+import {
+  triggerLifeMs,
+  type FireValue,
+  type NotRunValue,
+  type TriggerValue,
+} from '../../shared/protocol/values.ts';
 import type { Submitted, TxnBatcher } from '../mesh/txn-batcher.ts';
 import { createRunId } from '../run/run-id.ts';
 import type { Action, ActionResult } from './job-loop.ts';
+import { hash32 } from './rank.ts';
+
+/** Catch-ups of different jobs are spread over this long, and those of one job come one by one. */
+const catchUpSpreadMs = 30_000;
+const catchUpPaceMs = 1_000;
 
 export type GoodEntry = JobEntry & { ok: true };
 
@@ -60,7 +72,9 @@ export class CarryOut {
       case 'adopt':
         return this.#adopt(part, action.schedule, sessionId);
       case 'write-off':
-        return this.#writeOff(part, action.span, action.reason, sessionId);
+        return this.#writeOff(part, action, sessionId);
+      case 'queue-tick':
+        return this.#queueTick(part, action, sessionId);
       case 'refuse-overlap':
         return this.#refuseOverlap(part, action, sessionId);
       case 'refuse-trigger':
@@ -91,25 +105,52 @@ export class CarryOut {
 
   async #writeOff(
     part: JobParts,
-    span: Span,
-    reason: string,
+    action: Action & { kind: 'write-off' },
     sessionId: string,
   ): Promise<ActionResult> {
     const { clock, batcher } = this.#options;
     const { entry, cursorRaw, schedule } = counted(part);
+    const { span, catchUp } = action;
+    const nowMs = clock.wallMs();
     const done = createAccountant(sessionId).missed(
       { createRevision: entry.createRevision, group: entry.job.group },
       schedule,
       span,
-      reason,
-      clock.wallMs(),
+      action.reason,
+      nowMs,
+      catchUp,
     );
+    const paceMs = hash32(part.name) % catchUpSpreadMs;
     const txn = writeOff({
-      ...this.#tickDecision(part.name, entry, cursorRaw, schedule, sessionId),
-      toTick: span.toTick,
-      done: done.value,
-      doneId: done.id,
+      ...this.#tickMove(part.name, entry, cursorRaw, schedule, sessionId, span.toTick),
+      ...(done.value.count === 0 ? {} : { account: { done: done.value, doneId: done.id } }),
+      catchUps: catchUp.map((tick, index) => ({
+        triggerId: `c${tick}`,
+        trigger: waiting('catch-up', tick, nowMs + paceMs + index * catchUpPaceMs, entry),
+      })),
     });
+    return revisionOf(await batcher.submit(part.name, txn));
+  }
+
+  async #queueTick(
+    part: JobParts,
+    action: Action & { kind: 'queue-tick' },
+    sessionId: string,
+  ): Promise<ActionResult> {
+    const { clock, batcher, workerId } = this.#options;
+    const { entry, cursorRaw, schedule } = counted(part);
+    const { tick, holders, replace } = action;
+    const nowMs = clock.wallMs();
+    const order = { by: `${workerId}: replaced by the next fire`, at: nowMs };
+    const txn = queueTick(
+      {
+        ...this.#tickMove(part.name, entry, cursorRaw, schedule, sessionId, tick),
+        triggerId: `q${tick}`,
+        trigger: waiting('tick', tick, nowMs, entry),
+      },
+      holders,
+      replace ? order : undefined,
+    );
     return revisionOf(await batcher.submit(part.name, txn));
   }
 
@@ -119,9 +160,9 @@ export class CarryOut {
     sessionId: string,
   ): Promise<ActionResult> {
     const { entry, cursorRaw, schedule } = counted(part);
-    const { tick, holders } = action;
+    const { tick, holders, reason } = action;
     const done: NotRunValue = {
-      ...this.#skipped('an earlier run is still open', 'tick', entry, sessionId),
+      ...this.#skipped(reason, 'tick', entry, sessionId),
       fromTick: tick - 1,
       toTick: tick,
       schedule,
@@ -129,8 +170,7 @@ export class CarryOut {
     };
     const txn = refuseOverlap(
       {
-        ...this.#tickDecision(part.name, entry, cursorRaw, schedule, sessionId),
-        toTick: tick,
+        ...this.#tickMove(part.name, entry, cursorRaw, schedule, sessionId, tick),
         done,
         doneId: `skipped-${entry.createRevision}-${tickFireId(tick)}`,
       },
@@ -173,7 +213,7 @@ export class CarryOut {
 
   async #claimTick(part: JobParts, tick: number, sessionId: string): Promise<ActionResult> {
     const { entry, cursorRaw, schedule } = counted(part);
-    const fire = this.#fire(entry, sessionId, { cause: 'tick', tick, attempt: 1 });
+    const fire = this.#fire(part, entry, sessionId, { cause: 'tick', tick, attempt: 1 });
     const claim = {
       keys: this.#options.keys,
       name: part.name,
@@ -181,7 +221,7 @@ export class CarryOut {
       sessionId,
       fireId: tickFireId(tick),
       fire,
-      exclusive: entry.job.concurrency === 'forbid',
+      exclusive: runLimit(entry.job) === 1,
       cursorRaw,
       tick,
       schedule,
@@ -193,7 +233,7 @@ export class CarryOut {
     const trigger = part.triggers.get(triggerId);
     const { entry } = part;
     if (trigger === undefined || entry?.ok !== true) return {};
-    const fire = this.#fire(entry, sessionId, trigger.value);
+    const fire = this.#fire(part, entry, sessionId, trigger.value);
     const claim = {
       keys: this.#options.keys,
       name: part.name,
@@ -201,7 +241,7 @@ export class CarryOut {
       sessionId,
       fireId: triggerId,
       fire,
-      exclusive: entry.job.concurrency === 'forbid',
+      exclusive: runLimit(entry.job) === 1,
       triggerId,
       triggerModRevision: trigger.modRevision,
     };
@@ -237,11 +277,13 @@ export class CarryOut {
   }
 
   #fire(
+    part: JobParts,
     entry: GoodEntry,
     sessionId: string,
     due: Pick<TriggerValue, 'cause' | 'tick' | 'attempt' | 'by'>,
   ): FireValue {
     const { clock, random, workerId } = this.#options;
+    const slot = freeSlot(part, entry);
     return {
       v: 1,
       runId: createRunId(clock.wallMs(), random),
@@ -253,18 +295,21 @@ export class CarryOut {
       attempt: due.attempt,
       group: entry.job.group,
       ...(due.by === undefined ? {} : { by: due.by }),
+      ...(slot === undefined ? {} : { slot }),
     };
   }
 
-  #tickDecision(
+  #tickMove(
     name: string,
     entry: GoodEntry,
     cursorRaw: string,
     schedule: string,
     sessionId: string,
-  ): Omit<TickDecision, 'toTick' | 'done' | 'doneId'> {
+    toTick: number,
+  ): TickMove {
     const { keys } = this.#options;
-    return { keys, name, sessionId, jobModRevision: entry.modRevision, cursorRaw, schedule };
+    const jobModRevision = entry.modRevision;
+    return { keys, name, sessionId, jobModRevision, cursorRaw, schedule, toTick };
   }
 
   #skipped(
@@ -285,6 +330,38 @@ export class CarryOut {
       jobCreate: entry?.createRevision ?? 0,
     };
   }
+}
+
+/** A trigger that stands for a tick and waits for its turn. */
+function waiting(
+  cause: TriggerValue['cause'],
+  tick: number,
+  notBefore: number,
+  entry: GoodEntry,
+): TriggerValue {
+  return {
+    v: 1,
+    cause,
+    tick,
+    notBefore,
+    expires: notBefore + triggerLifeMs,
+    attempt: 1,
+    jobCreate: entry.createRevision,
+  };
+}
+
+/**
+ * The lowest slot that no open fire holds, for limits above 1. Always the lowest: workers with the
+ * same view then ask for the same one, and only one of them gets it, also when the limit was lowered
+ * while higher slots are still held.
+ */
+function freeSlot(part: JobParts, entry: GoodEntry): number | undefined {
+  const limit = runLimit(entry.job);
+  if (limit === undefined || limit === 1) return undefined;
+  const taken = new Set([...part.fires.values()].map(({ value }) => value.slot));
+  let slot = 0;
+  while (taken.has(slot)) slot++;
+  return slot;
 }
 
 function groupOf(part: JobParts): string {

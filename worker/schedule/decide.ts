@@ -4,17 +4,17 @@
  * carries it out guards everything that was assumed here.
  */
 import type { Compare } from '../../shared/etcd/port.ts';
+import type { Job } from '../../shared/job/definition.ts';
+import { runLimit } from '../../shared/job/limits.ts';
 import { scheduleTextOf, type JobEntry } from '../../shared/mesh/job-entry.ts';
 import type { Held, JobParts } from '../../shared/mesh/view.ts';
 import { deletedSchedule, isCounting, type Cursor } from '../../shared/protocol/cursor.ts';
-import { missedSpan, type Span } from '../../shared/protocol/missed-span.ts';
+import { latestTicks, missedSpan, type Span } from '../../shared/protocol/missed-span.ts';
 import type { Holder } from '../../shared/protocol/not-run.ts';
 import type { TriggerValue } from '../../shared/protocol/values.ts';
 
-/** A tick with a newer one due is given up after this long, */
+/** A tick with a newer one due is given up after this long; any tick after the start deadline. */
 const staleTickMs = 2_000;
-/** and any tick after this long. */
-const startDeadlineMs = 20_000;
 
 export interface DecideContext {
   readonly nowMs: number;
@@ -23,8 +23,8 @@ export interface DecideContext {
   /** Everything of canClaim but the slot. */
   readonly canDecide: boolean;
   sessionAlive(sessionId: string): boolean;
-  /** Rank delay of this worker for `subject` of the job, ms. */
-  delayMs(subject: string): number;
+  /** Rank delay of this worker for `subject` of the job, ms; `avoid` is a worker that goes last. */
+  delayMs(subject: string, avoid?: string): number;
   /** When this worker first saw that `subject` is so; wall ms. */
   firstSeenMs(subject: string): number;
 }
@@ -33,8 +33,26 @@ export type Decision =
   /** Nothing to do before `untilMs` (wall), or before something changes. */
   | { readonly kind: 'wait'; readonly untilMs?: number; readonly wantsSlot?: boolean }
   | { readonly kind: 'adopt'; readonly schedule: string }
-  | { readonly kind: 'write-off'; readonly span: Span; readonly reason: string }
-  | { readonly kind: 'refuse-overlap'; readonly tick: number; readonly holders: readonly Holder[] }
+  | {
+      readonly kind: 'write-off';
+      readonly span: Span;
+      readonly reason: string;
+      /** Ticks of the span that the misfire policy runs later. */
+      readonly catchUp: readonly number[];
+    }
+  | {
+      readonly kind: 'refuse-overlap';
+      readonly tick: number;
+      readonly holders: readonly Holder[];
+      readonly reason: string;
+    }
+  /** The tick becomes a trigger that waits; `replace` kills the holders. */
+  | {
+      readonly kind: 'queue-tick';
+      readonly tick: number;
+      readonly holders: readonly Holder[];
+      readonly replace: boolean;
+    }
   | { readonly kind: 'claim-tick'; readonly tick: number }
   | { readonly kind: 'claim-trigger'; readonly triggerId: string }
   | {
@@ -82,7 +100,8 @@ function decideWriteOff(
   context: DecideContext,
 ): { readonly stale: boolean; readonly decision: Decision } {
   const { nowMs } = context;
-  const { schedule } = entry;
+  const { schedule, job } = entry;
+  const startDeadlineMs = job.startDeadlineSeconds * 1_000;
   const newest = schedule.latest(nowMs, cursor.tick) ?? oldest;
   const lastStale =
     newest <= nowMs - startDeadlineMs
@@ -104,9 +123,30 @@ function decideWriteOff(
   const decision = whenRanked(subject, context.firstSeenMs(subject), context, () => {
     const span = missedSpan(schedule, cursor.tick, lastStale);
     if (!context.canDecide || span === undefined) return { kind: 'wait' };
-    return { kind: 'write-off', span, reason: 'no worker started it in time' };
+    return {
+      kind: 'write-off',
+      span,
+      reason: 'no worker started it in time',
+      catchUp: catchUpTicks(entry, span, newest > lastStale),
+    };
   });
   return { stale: true, decision };
+}
+
+/** What the misfire policy still runs of a span; nothing of `latest` when a fresh tick follows it. */
+function catchUpTicks(
+  { schedule, job }: JobEntry & { ok: true },
+  span: Span,
+  freshFollows: boolean,
+): readonly number[] {
+  switch (job.misfire) {
+    case 'skip':
+      return [];
+    case 'latest':
+      return freshFollows ? [] : [span.toTick];
+    case 'all':
+      return latestTicks(schedule, span, job.misfireLimit ?? 1);
+  }
 }
 
 function decideTick(
@@ -115,9 +155,10 @@ function decideTick(
   tick: number,
   context: DecideContext,
 ): Decision {
-  if (entry.job.concurrency === 'forbid' && part.fires.size > 0) {
+  if (isFull(part, entry.job)) {
     const holders = [...part.fires].map(([fireId, fire]) => ({
       fireId,
+      runId: fire.value.runId,
       modRevision: fire.modRevision,
       sessionId: fire.value.session,
     }));
@@ -125,12 +166,30 @@ function decideTick(
     if (!holders.every(({ sessionId }) => context.sessionAlive(sessionId))) return { kind: 'wait' };
     const subject = `overlap ${tick}`;
     return whenRanked(subject, context.firstSeenMs(subject), context, () =>
-      context.canDecide ? { kind: 'refuse-overlap', tick, holders } : { kind: 'wait' },
+      context.canDecide ? decideOverlap(part, entry.job, tick, holders) : { kind: 'wait' },
     );
   }
   return whenRanked(String(tick), tick, context, () =>
     claimOr(context, { kind: 'claim-tick', tick }),
   );
+}
+
+function decideOverlap(
+  part: JobParts,
+  job: Job,
+  tick: number,
+  holders: readonly Holder[],
+): Decision {
+  const refuse = (reason: string): Decision => ({ kind: 'refuse-overlap', tick, holders, reason });
+  if (job.concurrency === 'allow') return refuse(`${holders.length} runs are still open`);
+  if (job.concurrency === 'forbid') return refuse('an earlier run is still open');
+  if (part.triggers.size > 0) return refuse('another fire is waiting already');
+  return { kind: 'queue-tick', tick, holders, replace: job.concurrency === 'replace' };
+}
+
+function isFull(part: JobParts, job: Job): boolean {
+  const limit = runLimit(job);
+  return limit !== undefined && part.fires.size >= limit;
 }
 
 function decideTriggers(part: JobParts, context: DecideContext): Decision | undefined {
@@ -158,10 +217,15 @@ function decideTrigger(
     );
   }
   if (value.notBefore > context.nowMs) return { kind: 'wait', untilMs: value.notBefore };
-  const exclusive = part.entry?.ok !== true || part.entry.job.concurrency === 'forbid';
-  if (exclusive && part.fires.size > 0) return { kind: 'wait', untilMs: value.expires };
-  return whenRanked(triggerId, value.notBefore, context, () =>
-    claimOr(context, { kind: 'claim-trigger', triggerId }, value.expires),
+  if (part.entry?.ok === true && isFull(part, part.entry.job)) {
+    return { kind: 'wait', untilMs: value.expires };
+  }
+  return whenRanked(
+    triggerId,
+    value.notBefore,
+    context,
+    () => claimOr(context, { kind: 'claim-trigger', triggerId }, value.expires),
+    value.avoid,
   );
 }
 
@@ -206,8 +270,9 @@ function whenRanked(
   baseMs: number,
   context: DecideContext,
   act: () => Decision,
+  avoid?: string,
 ): Decision {
-  const atMs = baseMs + context.delayMs(subject);
+  const atMs = baseMs + context.delayMs(subject, avoid);
   return context.nowMs < atMs ? { kind: 'wait', untilMs: atMs } : act();
 }
 

@@ -13,6 +13,9 @@ export interface Candidate {
   readonly weight: number;
 }
 
+/** What a worker weighs that should rather not take a fire: it still may, after all others. */
+export const avoidedWeight = 1e-9;
+
 /** Milliseconds that `self` waits before it tries for `subject` of `job`. */
 export function rankDelayMs(
   candidates: Iterable<Candidate>,
@@ -36,7 +39,7 @@ export function rankDelayMs(
 /** Weighted rendezvous score (Schindelhauer & Schomaker): -w / ln(u), u uniform in (0, 1). */
 function score(candidate: Candidate, job: string, subject: string): number {
   const uniform = (hash32(`${candidate.id}\0${job}\0${subject}`) + 0.5) / 4_294_967_296;
-  return -Math.max(candidate.weight, 0.01) / Math.log(uniform);
+  return -Math.max(candidate.weight, avoidedWeight) / Math.log(uniform);
 }
 
 /** FNV-1a with a murmur finalizer: quick, and well mixed for near-equal texts. */

@@ -60,6 +60,7 @@ export const recordSchema = z.discriminatedUnion('kind', [
     fromTick: z.number(),
     toTick: z.number(),
     count: z.number().exactOptional(),
+    excepted: z.array(z.number()).readonly().exactOptional(),
     schedule: z.string(),
     at: z.number(),
     worker: z.string(),
