@@ -43,7 +43,14 @@ const retriesSchema = z.strictObject({
   maxBackoffSeconds: z.number().min(0).max(secondsInDay).default(3600),
 });
 
+/** What this version understands; a definition that says more is left alone and shown. */
+export const jobSchemaVersion = 1;
+
 export const jobFieldsSchema = z.strictObject({
+  schemaVersion: z
+    .literal(jobSchemaVersion)
+    .optional()
+    .describe('Form of this definition. Left out: 1.'),
   name: nameSchema.describe('Unique name; also the last segment of its key and URL.'),
   command: z
     .string()

@@ -4,13 +4,18 @@
  * problems a person needs to mend it.
  */
 import { isCronmeshError, renderGot, type FieldProblem } from '../errors.ts';
-import { jobSchema, type Job } from './definition.ts';
+import { jobSchema, jobSchemaVersion, type Job } from './definition.ts';
 import { isValidName, nameExpectation } from './job-name.ts';
 import { parseWith } from './zod-problems.ts';
 
 export type ParsedJob =
   | { readonly ok: true; readonly job: Job }
-  | { readonly ok: false; readonly problems: readonly FieldProblem[] };
+  | {
+      readonly ok: false;
+      readonly problems: readonly FieldProblem[];
+      /** It is of a newer form than this version understands: nobody's error, and not to be touched. */
+      readonly newer: boolean;
+    };
 
 /** Validates a definition; throws `job-invalid` naming every field that is wrong. */
 export function parseJob(input: unknown): Job {
@@ -29,11 +34,27 @@ export function parseStoredJob(name: string, value: Buffer): ParsedJob {
     const message = error instanceof Error ? error.message : String(error);
     return failed('', 'is not JSON', 'a JSON object in UTF-8', renderGot(message));
   }
+  const schemaVersion = schemaVersionOf(input);
+  if (schemaVersion > jobSchemaVersion) {
+    return {
+      ok: false,
+      newer: true,
+      problems: [
+        {
+          field: '/schemaVersion',
+          message: 'is newer than this version of cronmesh understands',
+          expected: `at most ${jobSchemaVersion}`,
+          got: String(schemaVersion),
+        },
+      ],
+    };
+  }
   let job: Job;
   try {
     job = parseJob(input);
   } catch (error) {
-    if (isCronmeshError(error, 'job-invalid')) return { ok: false, problems: error.problems };
+    if (isCronmeshError(error, 'job-invalid'))
+      return { ok: false, newer: false, problems: error.problems };
     throw error;
   }
   if (job.name !== name) {
@@ -43,5 +64,10 @@ export function parseStoredJob(name: string, value: Buffer): ParsedJob {
 }
 
 function failed(field: string, message: string, expected: string, got: string): ParsedJob {
-  return { ok: false, problems: [{ field, message, expected, got }] };
+  return { ok: false, newer: false, problems: [{ field, message, expected, got }] };
+}
+
+function schemaVersionOf(input: unknown): number {
+  if (typeof input !== 'object' || input === null || !('schemaVersion' in input)) return 1;
+  return typeof input.schemaVersion === 'number' ? input.schemaVersion : 1;
 }

@@ -19,13 +19,18 @@ interface Revisions {
 export type JobEntry = Revisions &
   (
     | { readonly ok: true; readonly job: Job; readonly schedule: Schedule }
-    | { readonly ok: false; readonly problems: readonly FieldProblem[]; readonly raw: Buffer }
+    | {
+        readonly ok: false;
+        readonly newer: boolean;
+        readonly problems: readonly FieldProblem[];
+        readonly raw: Buffer;
+      }
   );
 
 export function readJobEntry(name: string, kv: KeyValue): JobEntry {
   const revisions = { name, createRevision: kv.createRevision, modRevision: kv.modRevision };
   const parsed = parseStoredJob(name, kv.value);
-  if (!parsed.ok) return { ...revisions, ok: false, problems: parsed.problems, raw: kv.value };
+  if (!parsed.ok) return { ...revisions, ...parsed, raw: kv.value };
   const { job } = parsed;
   return { ...revisions, ok: true, job, schedule: parseSchedule(job.cronExpr, job.timezone) };
 }

@@ -282,6 +282,14 @@ describe('decide', () => {
     assert.equal(decide(other, context(start)).kind, 'refuse-trigger');
   });
 
+  it('leaves a definition of a newer schema alone', () => {
+    const newer = part({ ...every, schemaVersion: 2 } as never, { tick: start, schedule: 'z' });
+    newer.triggers.set('m1', trigger());
+    assert.deepEqual(decide(newer, context(start + 60_000)), { kind: 'wait' });
+    const broken = part({ ...every, schemaVersion: 0 } as never, { tick: start, schedule: 'z' });
+    assert.equal(decide(broken, context(start)).kind, 'adopt');
+  });
+
   it('decides nothing while it may not', () => {
     const blocked = { canClaim: false, canDecide: false };
     assert.equal(decide(part(), context(start, blocked)).kind, 'wait');

@@ -63,6 +63,8 @@ export type Decision =
     };
 
 export function decide(part: JobParts, context: DecideContext): Decision {
+  // Workers of a newer version schedule it; this one leaves its cursor and triggers alone.
+  if (part.entry?.ok === false && part.entry.newer) return { kind: 'wait' };
   const adoption = decideAdoption(part, context);
   if (adoption !== undefined) return adoption;
   const { entry } = part;
