@@ -12,8 +12,8 @@ type StandardField = Exclude<FieldName, 'year'>;
 type StandardItems = Readonly<Record<StandardField, readonly PlainItem[]>>;
 type StandardValues = Readonly<Record<StandardField, ReadonlySet<number>>>;
 
-/** Without it cron-parser would read the clock. */
-const options = { currentDate: new Date(0), tz: 'UTC' };
+/** Without them cron-parser would read the clock, and draw a seed for the H that we never pass on. */
+const options = { currentDate: new Date(0), tz: 'UTC', hashSeed: 'H' };
 
 /** The values of each field's items; Sunday is 0. */
 export function expandStandardFields(items: StandardItems): StandardValues {
