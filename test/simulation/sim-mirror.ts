@@ -32,8 +32,9 @@ export class SimMirror implements Mirror {
   #failures = 0;
   #connected: boolean | undefined;
   #nextRevision: number | undefined;
-  /** The stream that is open now; what an older one still brings is dropped. */
+  /** The stream that is open now, 0 when none is; what an older one still brings is dropped. */
   #stream = 0;
+  #streams = 0;
   #heardMs = 0;
 
   constructor(options: SimMirrorOptions) {
@@ -52,7 +53,7 @@ export class SimMirror implements Mirror {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#stream = -1;
+    this.#stream = 0;
   }
 
   ready(): Promise<void> {
@@ -114,7 +115,8 @@ export class SimMirror implements Mirror {
       this.#doubt(0);
       return;
     }
-    const stream = ++this.#stream;
+    const stream = ++this.#streams;
+    this.#stream = stream;
     const cuts = link.watchCuts;
     this.#sent = from - 1;
     this.#lastArrivalMs = 0;
@@ -134,7 +136,7 @@ export class SimMirror implements Mirror {
     if (link.isWatchHung || link.state !== 'up' || link.isDeposed) return;
     const commits = store.since(this.#sent + 1);
     if (commits === undefined) {
-      this.#stream++;
+      this.#stream = 0;
       this.#nextRevision = undefined;
       this.#doubt(0);
       return;
@@ -196,7 +198,7 @@ export class SimMirror implements Mirror {
       }
       const isSilent = nowMs - this.#heardMs >= silenceMs;
       if (link.watchCuts !== cuts || link.state === 'refused' || isSilent) {
-        this.#stream++;
+        this.#stream = 0;
         this.#doubt(0);
       } else {
         this.#watchSilence(stream, cuts);

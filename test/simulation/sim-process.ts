@@ -60,7 +60,7 @@ export class SimProcess {
   readonly #random: SeededRandom;
   #alive = true;
   #paused = false;
-  #waiting: (() => void)[] = [];
+  #waiting: { readonly isTimer: boolean; readonly callback: () => void }[] = [];
 
   constructor(machine: SimMachine, random: SeededRandom) {
     this.machine = machine;
@@ -82,9 +82,9 @@ export class SimProcess {
   }
 
   /** Something arrives at the process. */
-  deliver(callback: () => void): void {
+  deliver(callback: () => void, isTimer = false): void {
     if (!this.#alive) return;
-    if (this.#paused) this.#waiting.push(callback);
+    if (this.#paused) this.#waiting.push({ isTimer, callback });
     else callback();
   }
 
@@ -97,9 +97,14 @@ export class SimProcess {
     this.#paused = false;
     const waiting = this.#waiting;
     this.#waiting = [];
-    // What was read from sockets and what fell due meanwhile come in no fixed order.
-    if (this.#random.chance(0.5)) waiting.reverse();
-    for (const callback of waiting) this.machine.time.after(0, () => this.deliver(callback));
+    // What came over sockets keeps its order, and so does what fell due; which is first, does not.
+    const first = this.#random.pick(['timers', 'arrivals', 'as they came'] as const);
+    const rank = (isTimer: boolean): number =>
+      first === 'as they came' ? 0 : isTimer === (first === 'timers') ? 0 : 1;
+    waiting.sort((a, b) => rank(a.isTimer) - rank(b.isTimer));
+    for (const { isTimer, callback } of waiting) {
+      this.machine.time.after(0, () => this.deliver(callback, isTimer));
+    }
   }
 
   kill(): void {
@@ -112,7 +117,7 @@ export class SimProcess {
     const cancel = this.machine.after(delayMs, () => {
       this.deliver(() => {
         if (!cancelled) callback();
-      });
+      }, true);
     });
     return () => {
       cancelled = true;

@@ -1,0 +1,88 @@
+/**
+ * What must be so once everything works again, nothing is due any more and time has passed: etcd is
+ * empty of what passes, every spool is empty, and history tells of every settlement just what etcd
+ * said of it, and of nothing else.
+ */
+import type { HistoryRow } from '../../shared/history/records.ts';
+import type { EtcdStore } from './etcd-store.ts';
+import type { SimWorker } from './fleet.ts';
+import { root, type Ledger, type Settlement } from './ledger.ts';
+import type { RunOracle } from './run-oracle.ts';
+import { scheduleOfExpression } from './schedules.ts';
+import type { SimStore } from './sim-spool.ts';
+import type { Violations } from './violations.ts';
+
+const passing = ['lock/', 'slot/', 'done/', 'trigger/'];
+
+interface Finals {
+  readonly etcd: EtcdStore;
+  readonly history: SimStore;
+  readonly ledger: Ledger;
+  readonly oracle: RunOracle;
+  readonly workers: readonly SimWorker[];
+}
+
+/** What is still there that should be gone; empty when the mesh is quiet. */
+export function leftovers({ etcd, oracle, workers }: Finals): string[] {
+  const keys = passing.flatMap((folder) => etcd.withPrefix(root + folder).map(({ key }) => key));
+  const spools = workers.flatMap(({ name, disk }) => [
+    ...[...disk.held.keys()].map((id) => `${name} holds ${id}`),
+    ...(disk.pending.length === 0 ? [] : [`${name} has not drained`]),
+  ]);
+  const running = oracle.runningCount === 0 ? [] : [`${oracle.runningCount} runs`];
+  return [...keys, ...spools, ...running, ...unlikeCursors(etcd)];
+}
+
+/** Every cursor counts what its job says, and that of a job that is gone is a tombstone. */
+function unlikeCursors(etcd: EtcdStore): string[] {
+  return etcd.withPrefix(`${root}cursor/`).flatMap(({ key, value }) => {
+    const name = key.slice(`${root}cursor/`.length);
+    const counted = value.toString().slice(17);
+    const wanted = wantedSchedule(etcd.get(`${root}jobs/${name}`)?.value);
+    return counted === wanted ? [] : [`cursor of ${name} counts ${counted}, not ${wanted}`];
+  });
+}
+
+function wantedSchedule(value: Buffer | undefined): string {
+  if (value === undefined) return 'x';
+  try {
+    const { cronExpr, enabled } = JSON.parse(value.toString()) as Record<string, unknown>;
+    if (enabled === false || typeof cronExpr !== 'string') return '-';
+    return scheduleOfExpression(cronExpr)?.canonical ?? '-';
+  } catch {
+    return '-';
+  }
+}
+
+export function checkFinally(finals: Finals, violations: Violations): void {
+  for (const what of leftovers(finals)) violations.report('after quiet nothing is left', what);
+  const { ledger, history, oracle } = finals;
+  const told = new Map<string, Settlement>();
+  for (const settlement of ledger.settlements) {
+    const { rowId } = settlement;
+    if (told.has(rowId)) violations.report('one settlement a fire', `${rowId} was settled twice`);
+    told.set(rowId, settlement);
+    const problem = compare(settlement, history.row(rowId));
+    if (problem !== '') {
+      violations.report('history agrees with etcd', `${settlement.name}: ${rowId}: ${problem}`);
+    }
+  }
+  for (const row of history.rows()) {
+    if (!told.has(row.id)) {
+      const what = `${row.job}: ${row.id} (${row.outcome ?? 'running'}: ${row.reason ?? ''})`;
+      violations.report('history tells only of what was settled', what);
+    }
+    oracle.checkOrder(row.id, row.job, row.reason ?? '');
+    oracle.checkOrder(row.id, row.job, row.lateResult?.reason ?? '');
+  }
+}
+
+function compare({ kind, outcome, value }: Settlement, row: HistoryRow | undefined): string {
+  if (row === undefined) return `${kind} ${outcome}, and history knows nothing of it`;
+  if (row.outcome !== outcome) return `${outcome} in etcd, ${row.outcome ?? 'running'} in history`;
+  if (kind !== 'not-run') return '';
+  if (row.fromTick !== value['fromTick'] || row.tick !== value['toTick']) {
+    return `another span: ${row.fromTick ?? 0} to ${row.tick}`;
+  }
+  return row.count === value['count'] ? '' : 'another count';
+}

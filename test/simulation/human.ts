@@ -1,0 +1,322 @@
+/**
+ * The people and masters of a simulation: they create, edit, pause, delete and re-create jobs by the
+ * protocol's own transactions, write keys by hand, trigger and kill, over a network of their own.
+ */
+import { isCronmeshError } from '../../shared/errors.ts';
+import type { KeyValue, OpResult, Txn, TxnResult } from '../../shared/etcd/port.ts';
+import { pausedSchedule } from '../../shared/protocol/cursor.ts';
+import { editJob, type SeenJob } from '../../shared/protocol/edit.ts';
+import { createKeys } from '../../shared/protocol/keys.ts';
+import { orderKill } from '../../shared/protocol/kill.ts';
+import { createAccountant } from '../../shared/protocol/missed-span.ts';
+import { requestTrigger } from '../../shared/protocol/trigger.ts';
+import { decodeValue, encodeValue, fireSchema } from '../../shared/protocol/values.ts';
+import { sleep } from '../../shared/clock.ts';
+import { readDefinition } from './job-book.ts';
+import type { Ledger } from './ledger.ts';
+import { plainSchedules, scheduleOfExpression } from './schedules.ts';
+import type { SeededRandom } from './seeded-random.ts';
+import type { SimEtcd } from './sim-etcd.ts';
+import type { SimProcess } from './sim-process.ts';
+import type { Story } from './story.ts';
+
+interface Definition {
+  readonly name: string;
+  readonly cronExpr: string;
+  readonly enabled: boolean;
+  readonly concurrency: 'allow' | 'forbid';
+  readonly timeoutSeconds: number;
+}
+
+interface Seen {
+  readonly seen: SeenJob;
+  readonly definition: Definition | undefined;
+}
+
+export interface HumanOptions {
+  readonly name: string;
+  readonly process: SimProcess;
+  readonly etcd: SimEtcd;
+  readonly ledger: Ledger;
+  readonly random: SeededRandom;
+  readonly story: Story;
+  readonly jobs: readonly string[];
+}
+
+const keys = createKeys('/cron');
+const accountant = createAccountant('');
+const sends = 4;
+
+export class Human {
+  readonly #options: HumanOptions;
+  #count = 0;
+  #lease: { id: string; untilMs: number } | undefined;
+
+  constructor(options: HumanOptions) {
+    this.#options = options;
+  }
+
+  /** Something a person may do; never throws for what a network does. */
+  async act(): Promise<void> {
+    const { random, jobs } = this.#options;
+    const name = random.pick(jobs);
+    const deed = random.weighted<() => Promise<unknown>>([
+      [5, () => this.edit(name, (was) => this.#changed(name, was))],
+      [3, () => this.edit(name, (was) => was && { ...was, enabled: false })],
+      [4, () => this.edit(name, (was) => was && { ...was, enabled: true })],
+      [2, () => this.edit(name, () => undefined)],
+      [4, () => this.edit(name, (was) => was ?? this.#changed(name, undefined))],
+      [2, () => this.#putByHand(name)],
+      [1, () => this.#deleteByHand(name)],
+      [6, () => this.#trigger(name)],
+      [4, () => this.#killNamed(name)],
+      [2, () => this.#killAll(name)],
+      [1, () => this.#killByHand(name)],
+    ]);
+    await this.#quietly(deed);
+  }
+
+  /** The first definition of a job. */
+  async create(name: string): Promise<void> {
+    await this.#quietly(() => this.edit(name, (was) => was ?? this.#changed(name, undefined)));
+  }
+
+  /** By the protocol; `change` says what becomes of what is there. Resolves to whether it was done. */
+  async edit(
+    name: string,
+    change: (was: Definition | undefined) => Definition | undefined,
+  ): Promise<boolean> {
+    const { process, etcd, story } = this.#options;
+    let found = await this.#read(name);
+    for (let attempt = 0; attempt < 8; attempt++) {
+      const wanted = change(found.definition);
+      if (wanted === undefined && found.seen.modRevision === 0) return true;
+      const base = found.seen.modRevision;
+      const text = wanted && this.#textOf(wanted, `base ${base}`);
+      const txn = editJob({
+        keys,
+        seen: found.seen,
+        definition: text,
+        schedule: wanted === undefined ? '' : countedBy(wanted),
+        nowMs: process.clock.wallMs(),
+        accountant,
+      });
+      try {
+        const result = await etcd.txn(txn);
+        if (result.succeeded) {
+          story.tell(this.#options.name, `${wanted === undefined ? 'deletes' : 'edits'} ${name}`);
+          return true;
+        }
+        found = this.#seen(name, result.results);
+      } catch (error) {
+        if (!isCronmeshError(error, 'unknown-result')) throw error;
+        found = await this.#read(name);
+      }
+    }
+    return false;
+  }
+
+  /** For the end: pauses the job, whatever it takes, and takes back orders put by hand. */
+  async settleDown(name: string): Promise<void> {
+    const { etcd, process } = this.#options;
+    for (;;) {
+      try {
+        const isDone = await this.edit(name, (was) => was && { ...was, enabled: false });
+        const unorder = { delete: { key: keys.killer(name) } };
+        await etcd.txn({ compare: [], success: [unorder], failure: [] });
+        if (isDone) return;
+      } catch (error) {
+        if (!isCronmeshError(error)) throw error;
+      }
+      await sleep(process.clock, 500);
+    }
+  }
+
+  #changed(name: string, was: Definition | undefined): Definition {
+    const { random } = this.#options;
+    const fresh: Definition = {
+      name,
+      cronExpr: random.pick(plainSchedules).cronExpr,
+      enabled: true,
+      concurrency: random.chance(0.7) ? 'forbid' : 'allow',
+      timeoutSeconds: random.pick([5, 20, 60]),
+    };
+    if (was === undefined) return fresh;
+    // Often only the command changes: the cursor then stays as it is.
+    if (random.chance(0.4)) return was;
+    return random.chance(0.5) ? { ...was, concurrency: fresh.concurrency } : fresh;
+  }
+
+  #textOf(definition: Definition, description: string): string {
+    this.#count++;
+    const command = `${this.#options.name} ${this.#count}`;
+    return JSON.stringify({ ...definition, command, killGraceSeconds: 2, description });
+  }
+
+  async #putByHand(name: string): Promise<void> {
+    const { random, story } = this.#options;
+    const text = random.chance(0.25)
+      ? 'no definition'
+      : this.#textOf(this.#changed(name, undefined), 'by hand');
+    await this.#send({
+      compare: [],
+      success: [{ put: { key: keys.job(name), value: text } }],
+      failure: [],
+    });
+    story.tell(this.#options.name, `puts ${name} by hand: ${text}`);
+  }
+
+  async #deleteByHand(name: string): Promise<void> {
+    const deletion = { delete: { key: keys.job(name) } };
+    await this.#send({ compare: [], success: [deletion], failure: [] });
+    this.#options.story.tell(this.#options.name, `deletes ${name} by hand`);
+  }
+
+  async #trigger(name: string): Promise<void> {
+    const { process, random, ledger, story } = this.#options;
+    const { seen, definition } = await this.#read(name);
+    if (definition === undefined) return;
+    const nowMs = process.clock.wallMs();
+    const requestId = `${this.#options.name}-${++this.#count}`;
+    const leaseId = await this.#passingLease();
+    // An impatient person asks twice with the same request id.
+    for (let time = random.chance(0.3) ? 2 : 1; time > 0; time--) {
+      const triggerId = `m${nowMs}-${this.#options.name}-${++this.#count}`;
+      ledger.noteRequest(triggerId, requestId);
+      const result = await this.#send(
+        requestTrigger({
+          keys,
+          name,
+          jobCreateRevision: seen.createRevision,
+          triggerId,
+          trigger: {
+            v: 1,
+            cause: 'manual',
+            tick: nowMs,
+            notBefore: nowMs,
+            expires: nowMs + random.pick([2_000, 20_000, 60_000]),
+            attempt: 1,
+            jobCreate: seen.createRevision,
+          },
+          requestId,
+          leaseId,
+        }),
+      );
+      if (result?.succeeded === true)
+        story.tell(this.#options.name, `triggers ${name} ${triggerId}`);
+    }
+  }
+
+  async #killNamed(name: string): Promise<void> {
+    const { etcd, random } = this.#options;
+    const open = await etcd.range(keys.fires(name));
+    if (open.kvs.length === 0) return;
+    const kv = random.pick(open.kvs);
+    const fire = decodeValue(fireSchema, kv.value);
+    if (fire === undefined) return;
+    const fireId = kv.key.slice(keys.fires(name).key.length);
+    await this.#order(name, { runId: fire.runId, fireId });
+  }
+
+  async #killAll(name: string): Promise<void> {
+    await this.#order(name, undefined);
+  }
+
+  async #order(name: string, target: { runId: string; fireId: string } | undefined): Promise<void> {
+    const { random, story } = this.#options;
+    const by = `${this.#options.name}-order-${++this.#count}`;
+    const txn = orderKill({
+      keys,
+      name,
+      order: { by, graceSeconds: random.pick([0, 1, 5]) },
+      leaseId: await this.#passingLease(),
+      ...(target === undefined ? {} : { target }),
+    });
+    const result = await this.#send(txn);
+    const what = target === undefined ? 'every run' : `run ${target.runId}`;
+    if (result?.succeeded === true) {
+      story.tell(this.#options.name, `orders the end of ${what} of ${name} as ${by}`);
+    }
+  }
+
+  async #killByHand(name: string): Promise<void> {
+    const { random } = this.#options;
+    const by = `${this.#options.name}-order-${++this.#count}`;
+    const value = random.chance(0.5) ? encodeValue({ by }) : 'stop it';
+    await this.#send({
+      compare: [],
+      success: [{ put: { key: keys.killer(name), value } }],
+      failure: [],
+    });
+    this.#options.story.tell(this.#options.name, `puts killer/${name} by hand: ${value}`);
+  }
+
+  async #read(name: string): Promise<Seen> {
+    const gets = [{ get: { key: keys.job(name) } }, { get: { key: keys.cursor(name) } }];
+    const { results } = await this.#options.etcd.txn({ compare: [], success: gets, failure: [] });
+    return this.#seen(name, results);
+  }
+
+  #seen(name: string, results: readonly OpResult[]): Seen {
+    const job = firstOf(results[0]);
+    const cursor = firstOf(results[1]);
+    return {
+      seen: {
+        name,
+        modRevision: job?.modRevision ?? 0,
+        createRevision: job?.createRevision ?? 0,
+        group: 'default',
+        cursorRaw: cursor?.value.toString(),
+      },
+      definition: job === undefined ? undefined : readBack(name, job),
+    };
+  }
+
+  async #passingLease(): Promise<string> {
+    const { etcd, process } = this.#options;
+    const nowMs = process.clock.monotonicMs();
+    if (this.#lease === undefined || nowMs > this.#lease.untilMs) {
+      const { id } = await etcd.grantLease(60);
+      this.#lease = { id, untilMs: nowMs + 20_000 };
+    }
+    return this.#lease.id;
+  }
+
+  /** Sent again after an unknown result, a few times; undefined when it is never known. */
+  async #send(txn: Txn): Promise<TxnResult | undefined> {
+    for (let left = sends; left > 0; left--) {
+      try {
+        return await this.#options.etcd.txn(txn);
+      } catch (error) {
+        if (!isCronmeshError(error, 'unknown-result')) throw error;
+      }
+    }
+    return undefined;
+  }
+
+  async #quietly(deed: () => Promise<unknown>): Promise<void> {
+    try {
+      await deed();
+    } catch (error) {
+      if (!isCronmeshError(error)) throw error;
+      if (isCronmeshError(error, 'etcd-rejected')) this.#lease = undefined;
+      this.#options.story.detail(this.#options.name, `gives up: ${error.message}`);
+    }
+  }
+}
+
+function firstOf(result: OpResult | undefined): KeyValue | undefined {
+  return result?.kind === 'get' ? result.kvs[0] : undefined;
+}
+
+function countedBy(definition: Definition): string {
+  if (!definition.enabled) return pausedSchedule;
+  return scheduleOfExpression(definition.cronExpr)?.canonical ?? pausedSchedule;
+}
+
+function readBack(name: string, kv: KeyValue): Definition | undefined {
+  if (readDefinition(kv, 0).isMalformed) return undefined;
+  const value = JSON.parse(kv.value.toString()) as Definition;
+  const { cronExpr, enabled, concurrency, timeoutSeconds } = value;
+  return { name, cronExpr, enabled, concurrency, timeoutSeconds };
+}

@@ -1,0 +1,95 @@
+/** What the bookkeeping knows of one job name. */
+import type { KeyValue } from '../../shared/etcd/port.ts';
+import { scheduleOfExpression } from './schedules.ts';
+
+export type Json = Readonly<Record<string, unknown>>;
+
+export interface DefinitionBook {
+  readonly revision: number;
+  readonly isMalformed: boolean;
+  readonly enabled: boolean;
+  readonly forbid: boolean;
+  /** Unique for every definition that was ever put. */
+  readonly command: string;
+  /** The revision that its editor saw; undefined when it was put by hand. */
+  readonly base: number | undefined;
+}
+
+export interface FireBook {
+  readonly name: string;
+  readonly fireId: string;
+  readonly runId: string;
+  readonly session: string;
+  readonly worker: string;
+  readonly cause: string;
+  readonly tick: number;
+  readonly attempt: number;
+  readonly jobCreate: number;
+  readonly claimRevision: number;
+  readonly claimedAtMs: number;
+  isOpen: boolean;
+  /** Of the commit that settled it. */
+  closedRevision: number | undefined;
+}
+
+interface DefinitionPoint {
+  readonly atMs: number;
+  readonly revision: number;
+  readonly definition: DefinitionBook | undefined;
+}
+
+export class JobBook {
+  readonly name: string;
+  readonly definitions: DefinitionPoint[] = [];
+  readonly accounted = new Set<number>();
+  readonly claimed = new Set<string>();
+  readonly requests = new Set<string>();
+  /** Open ones, by fire id. */
+  readonly fires = new Map<string, FireBook>();
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  get current(): DefinitionBook | undefined {
+    return this.definitions.at(-1)?.definition;
+  }
+
+  at(revision: number): DefinitionBook | undefined {
+    return this.definitions.findLast((point) => point.revision <= revision)?.definition;
+  }
+
+  /** When the definition that was current at `revision` was replaced; undefined when it was not. */
+  replacedAtMs(revision: number): number | undefined {
+    return this.definitions.find((point) => point.revision > revision)?.atMs;
+  }
+}
+
+const malformed = {
+  isMalformed: true,
+  enabled: false,
+  forbid: true,
+  command: '',
+  base: undefined,
+} as const;
+
+export function readDefinition(kv: KeyValue, revision: number): DefinitionBook {
+  let value: Json;
+  try {
+    value = JSON.parse(kv.value.toString()) as Json;
+  } catch {
+    return { ...malformed, revision };
+  }
+  const { command, cronExpr, description } = value;
+  const isWhole = typeof command === 'string' && typeof cronExpr === 'string';
+  if (!isWhole || scheduleOfExpression(cronExpr) === undefined) return { ...malformed, revision };
+  const base = /^base (\d+)$/.exec(typeof description === 'string' ? description : '')?.[1];
+  return {
+    revision,
+    isMalformed: false,
+    enabled: value['enabled'] !== false,
+    forbid: value['concurrency'] !== 'allow',
+    command,
+    base: base === undefined ? undefined : Number(base),
+  };
+}

@@ -1,0 +1,126 @@
+/**
+ * Sees every simulated process start and end, at the true time of it: whatever the mesh believes, this
+ * is what ran. Checks starts, overlaps and kills against the bookkeeping.
+ */
+import type { EndedBy, RunSpec } from '../../worker/executor/port.ts';
+import { earlyBoundMs, freshMs } from './bounds.ts';
+import type { FireBook } from './job-book.ts';
+import type { Ledger, Settlement } from './ledger.ts';
+import type { RunWitness } from './sim-executor.ts';
+import type { SimTime } from './sim-time.ts';
+import type { Story } from './story.ts';
+import type { Violations } from './violations.ts';
+
+interface Running {
+  readonly worker: string;
+  readonly spec: RunSpec;
+  readonly fire: FireBook | undefined;
+}
+
+export class RunOracle implements RunWitness {
+  readonly #ledger: Ledger;
+  readonly #time: SimTime;
+  readonly #story: Story;
+  readonly #violations: Violations;
+  readonly #running = new Map<string, Running>();
+  readonly #started = new Set<string>();
+  starts = 0;
+
+  constructor(ledger: Ledger, time: SimTime, story: Story, violations: Violations) {
+    this.#ledger = ledger;
+    this.#time = time;
+    this.#story = story;
+    this.#violations = violations;
+    ledger.onSettled = (fire, kind) => this.#settled(fire, kind);
+  }
+
+  get runningCount(): number {
+    return this.#running.size;
+  }
+
+  started(worker: string, spec: RunSpec): void {
+    const fire = this.#ledger.firesByRun.get(spec.runId);
+    this.starts++;
+    this.#story.tell(worker, `starts ${spec.job} ${fire?.fireId ?? '?'} run ${spec.runId}`);
+    if (fire === undefined) {
+      this.#bad('no start without a claim', spec, 'etcd knows no such claim');
+      return;
+    }
+    if (!fire.isOpen) this.#bad('no start after its fire was settled', spec, `on ${worker}`);
+    const key = `${fire.name}/${fire.fireId}/${fire.attempt}/${fire.jobCreate}`;
+    if (this.#started.has(key)) this.#bad('one run a fire', spec, `${key} is started twice`);
+    this.#started.add(key);
+    if (fire.tick > this.#time.trueWallMs + earlyBoundMs) {
+      const earlyMs = Math.round(fire.tick - this.#time.trueWallMs);
+      this.#bad('no start before its tick', spec, `${earlyMs} ms early on ${worker}`);
+    }
+    this.#checkDefinition(fire, spec);
+    this.#checkOverlap(worker, spec);
+    this.#running.set(spec.runId, { worker, spec, fire });
+  }
+
+  ended(worker: string, spec: RunSpec, how: EndedBy | 'worker-died'): void {
+    this.#story.tell(worker, `ends ${spec.job} run ${spec.runId}: ${how}`);
+    this.#running.delete(spec.runId);
+  }
+
+  killAsked(worker: string, spec: RunSpec, reason: string): void {
+    this.#story.tell(worker, `kills ${spec.job} run ${spec.runId}: ${reason}`);
+    this.checkOrder(spec.runId, spec.job, reason);
+  }
+
+  /** `reason` as a run's end bears it. */
+  checkOrder(runId: string, job: string, reason: string): void {
+    const by = /^killed by (.+?)(?: before the start)?$/.exec(reason)?.[1];
+    if (by === undefined) return;
+    const order = this.#ledger.orders.get(by === 'an order in etcd' ? `unsigned ${job}` : by);
+    const fire = this.#ledger.firesByRun.get(runId);
+    const hits =
+      order !== undefined &&
+      fire !== undefined &&
+      order.name === job &&
+      (order.runId === undefined || order.runId === runId) &&
+      fire.claimRevision < order.revision;
+    if (hits) return;
+    this.#violations.report('an order hits only what it named', `${job} run ${runId}: ${reason}`);
+  }
+
+  #checkDefinition(fire: FireBook, spec: RunSpec): void {
+    const book = this.#ledger.book(fire.name);
+    const claimed = book.at(fire.claimRevision);
+    if (claimed?.command !== spec.command) {
+      this.#bad('a start is from the definition of its claim', spec, `it runs ${spec.command}`);
+    }
+    const replacedAtMs = book.replacedAtMs(fire.claimRevision);
+    if (replacedAtMs !== undefined && this.#time.nowMs - replacedAtMs > freshMs) {
+      const lateMs = Math.round(this.#time.nowMs - replacedAtMs);
+      this.#bad('no start from an old definition', spec, `it was replaced ${lateMs} ms before`);
+    }
+  }
+
+  /** A run that may overlap and was settled while it ran on is not known to anybody any more. */
+  #checkOverlap(worker: string, spec: RunSpec): void {
+    if (!spec.guarded) return;
+    for (const other of this.#running.values()) {
+      if (other.spec.job !== spec.job) continue;
+      if (!other.spec.guarded && other.fire?.isOpen !== true) continue;
+      const what = `${spec.runId} on ${worker} while ${other.spec.runId} on ${other.worker}`;
+      this.#bad('no overlap where it is forbidden', spec, what);
+    }
+  }
+
+  #settled(fire: FireBook, kind: Settlement['kind']): void {
+    this.#story.tell('etcd', `${fire.name} ${fire.fireId} run ${fire.runId} is settled: ${kind}`);
+    const running = this.#running.get(fire.runId);
+    if (running === undefined) return;
+    if (kind !== 'lost') {
+      this.#bad('a run that is settled has ended', running.spec, `settled as ${kind}`);
+    } else if (running.spec.guarded) {
+      this.#bad('a guarded run is dead when it is settled', running.spec, `on ${running.worker}`);
+    }
+  }
+
+  #bad(invariant: string, spec: RunSpec, detail: string): void {
+    this.#violations.report(invariant, `${spec.job} run ${spec.runId}: ${detail}`);
+  }
+}

@@ -1,0 +1,269 @@
+/**
+ * One simulation: a fleet of real workers over a simulated world, people who use it, weather that
+ * breaks it, then fair weather, then quiet, then the last checks. Everything follows from the seed.
+ */
+import type { Txn } from '../../shared/etcd/port.ts';
+import { createClaimWitness } from './claim-witness.ts';
+import { EtcdStore } from './etcd-store.ts';
+import { checkFinally, leftovers } from './final-checks.ts';
+import { SimWorker } from './fleet.ts';
+import { forbidGlobals } from './forbidden-globals.ts';
+import { Human } from './human.ts';
+import { keepLeases } from './lease-keeper.ts';
+import { Ledger } from './ledger.ts';
+import { RunOracle } from './run-oracle.ts';
+import { SeededRandom } from './seeded-random.ts';
+import { clearLink, SimEtcd, type Link } from './sim-etcd.ts';
+import { SimMachine, SimProcess } from './sim-process.ts';
+import { SimStore } from './sim-spool.ts';
+import { SimTime } from './sim-time.ts';
+import { Story, type StoryDetail } from './story.ts';
+import { Violations, type Violation } from './violations.ts';
+import { Weather } from './weather.ts';
+
+export interface SimOptions {
+  readonly seed: number;
+  readonly workers?: number;
+  readonly jobs?: number;
+  /** Of bad weather. */
+  readonly minutes?: number;
+  readonly story?: StoryDetail;
+  /** No fault at all: what the mesh does when everything works. */
+  readonly isFair?: boolean;
+  readonly mutation?: Mutation;
+}
+
+/** A rule taken out, to show that it is needed. */
+export interface Mutation {
+  readonly alter?: (txn: Txn) => Txn;
+  readonly ignoresDeadline?: boolean;
+  readonly ignoresStartBy?: boolean;
+  readonly trustsOwnClock?: boolean;
+  readonly forgetsDisk?: boolean;
+  readonly longLeases?: boolean;
+}
+
+export interface SimResult {
+  readonly seed: number;
+  readonly violations: readonly Violation[];
+  readonly story: string;
+  readonly expectedTicks: number;
+  readonly claims: number;
+  readonly starts: number;
+  readonly settlements: number;
+  readonly lost: number;
+  readonly missed: number;
+  readonly skipped: number;
+  readonly simulatedMs: number;
+  readonly workerHours: number;
+  readonly events: number;
+  readonly commits: number;
+}
+
+const calmMs = 45_000;
+const quietLimitMs = 300_000;
+const masters = 2;
+
+export async function simulate(options: SimOptions): Promise<SimResult> {
+  const uses: string[] = [];
+  const allow = forbidGlobals(uses);
+  const world = new World(options);
+  try {
+    await world.run();
+  } finally {
+    allow();
+  }
+  for (const use of uses) world.violations.report('no real time and no real chance', use);
+  return world.result();
+}
+
+class World {
+  readonly #options: SimOptions;
+  readonly #time = new SimTime();
+  readonly #random: SeededRandom;
+  readonly #story: Story;
+  readonly violations: Violations;
+  readonly #etcd = new EtcdStore();
+  readonly #history = new SimStore();
+  readonly #ledger: Ledger;
+  readonly #oracle: RunOracle;
+  readonly #workers: SimWorker[] = [];
+  readonly #humans: Human[] = [];
+  readonly #weather: Weather;
+  readonly #jobs: readonly string[];
+  readonly #minutes: number;
+  #isBusy = true;
+
+  constructor(options: SimOptions) {
+    this.#options = options;
+    const random = new SeededRandom(options.seed);
+    this.#random = random;
+    this.#story = new Story(this.#time, options.story ?? 'none');
+    this.violations = new Violations(this.#story);
+    const mutation = options.mutation ?? {};
+    if (mutation.alter !== undefined) this.#etcd.alter = mutation.alter;
+    this.#ledger = new Ledger(this.#etcd, this.#time, this.violations);
+    this.#oracle = new RunOracle(this.#ledger, this.#time, this.#story, this.violations);
+    if (mutation.longLeases === true) grantLonger(this.#etcd);
+    keepLeases(this.#etcd, this.#time, random.stream('leases'));
+    const draw = random.stream('world');
+    const ttlSeconds = draw.pick([5, 5, 8, 15]);
+    const workerCount = options.workers ?? draw.integer(2, 5);
+    const jobCount = options.jobs ?? draw.integer(1, 6);
+    this.#minutes = options.minutes ?? 4;
+    this.#jobs = Array.from({ length: jobCount }, (_, i) => `job-${i + 1}`);
+    const links: Link[] = [];
+    for (let i = 1; i <= workerCount; i++) {
+      const machine = this.#machine(`w${i}`, random.stream(`machine ${i}`));
+      const slots = draw.pick([1, 2, 4, 8]);
+      const parts = {
+        time: this.#time,
+        etcd: this.#etcd,
+        history: this.#history,
+        oracle: this.#oracle,
+        story: this.#story,
+        violations: this.violations,
+        ttlSeconds,
+        rules: {
+          keepsDeadline: mutation.ignoresDeadline !== true,
+          keepsStartBy: mutation.ignoresStartBy !== true,
+        },
+        comparesClock: mutation.trustsOwnClock !== true,
+        isSpoolDurable: mutation.forgetsDisk !== true,
+        witness: createClaimWitness(this.#ledger, this.violations),
+      };
+      this.#workers.push(new SimWorker(parts, machine, slots, random.stream(`worker ${i}`)));
+    }
+    for (let i = 1; i <= masters; i++) links.push(this.#addHuman(`human-${i}`));
+    this.#weather = new Weather({
+      time: this.#time,
+      etcd: this.#etcd,
+      history: this.#history,
+      workers: this.#workers,
+      links,
+      random: random.stream('weather'),
+      story: this.#story,
+      meanMs: options.isFair === true ? 0 : draw.pick([8_000, 20_000, 40_000]),
+    });
+    const facts = `ttl ${ttlSeconds} s, ${workerCount} workers, ${jobCount} jobs`;
+    this.#story.tell('world', `seed ${options.seed}: ${facts}`);
+  }
+
+  async run(): Promise<void> {
+    const random = this.#random.stream('people');
+    for (const worker of this.#workers) {
+      this.#time.after(random.between(0, 2_000), () => worker.start());
+    }
+    const [first] = this.#humans;
+    for (const name of this.#jobs) {
+      this.#time.after(random.between(0, 5_000), () => void first?.create(name));
+    }
+    for (const human of this.#humans) this.#busy(human, random);
+    this.#weather.start();
+    await this.#until(this.#minutes * 60_000);
+    this.#isBusy = false;
+    this.#weather.clear();
+    this.#story.tell('world', 'fair weather');
+    await this.#until(this.#time.nowMs + calmMs);
+    for (const name of this.#jobs) void first?.settleDown(name);
+    this.#story.tell('world', 'every job is paused');
+    const endMs = this.#time.nowMs + quietLimitMs;
+    do {
+      await this.#until(this.#time.nowMs + 5_000);
+    } while (this.#time.nowMs < endMs && leftovers(this.#finals()).length > 0 && !this.#isBroken());
+    if (!this.#isBroken()) checkFinally(this.#finals(), this.violations);
+    this.#story.tell('world', `over: ${this.#ledger.claims} claims, ${this.#oracle.starts} starts`);
+  }
+
+  result(): SimResult {
+    const { settlements, expectedTicks, claims } = this.#ledger;
+    const count = (outcome: string): number =>
+      settlements.filter((settlement) => settlement.outcome === outcome).length;
+    return {
+      seed: this.#options.seed,
+      violations: this.violations.list,
+      story: this.#story.text(),
+      expectedTicks,
+      claims,
+      starts: this.#oracle.starts,
+      settlements: settlements.length,
+      lost: count('lost'),
+      missed: count('missed'),
+      skipped: count('skipped'),
+      simulatedMs: this.#time.nowMs,
+      workerHours: (this.#time.nowMs * this.#workers.length) / 3_600_000,
+      events: this.#time.eventCount,
+      commits: this.#etcd.revision,
+    };
+  }
+
+  #isBroken(): boolean {
+    return this.violations.list.length > 0;
+  }
+
+  #until(ms: number): Promise<void> {
+    return this.#time.run(ms, () => this.#isBroken());
+  }
+
+  #finals(): Parameters<typeof leftovers>[0] {
+    return {
+      etcd: this.#etcd,
+      history: this.#history,
+      ledger: this.#ledger,
+      oracle: this.#oracle,
+      workers: this.#workers,
+    };
+  }
+
+  #busy(human: Human, random: SeededRandom): void {
+    this.#time.after(random.exponential(6_000), () => {
+      if (!this.#isBusy) return;
+      void human.act();
+      this.#busy(human, random);
+    });
+  }
+
+  #machine(name: string, random: SeededRandom): SimMachine {
+    const isFair = this.#options.isFair === true;
+    // Most clocks are kept; some are at the bound or far beyond it.
+    const wallOffsetMs = random.weighted([
+      [6, () => random.between(-300, 300)],
+      [2, () => random.between(-1_000, 1_000)],
+      [isFair ? 0 : 1, () => random.between(-3_000, 3_000)],
+      [isFair ? 0 : 1, () => random.between(-60_000, 60_000)],
+    ])();
+    return new SimMachine({
+      name,
+      time: this.#time,
+      rate: 1 + random.between(-0.004, 0.004),
+      wallOffsetMs,
+      bootMs: random.between(1_000, 1_000_000),
+    });
+  }
+
+  #addHuman(name: string): Link {
+    const random = this.#random.stream(name);
+    const machine = this.#machine(name, random.stream('machine'));
+    const process = new SimProcess(machine, random.stream('process'));
+    const link = clearLink();
+    const etcd = new SimEtcd({ store: this.#etcd, process, link, random: random.stream('net') });
+    this.#humans.push(
+      new Human({
+        name,
+        process,
+        etcd,
+        ledger: this.#ledger,
+        random: random.stream('deeds'),
+        story: this.#story,
+        jobs: this.#jobs,
+      }),
+    );
+    return link;
+  }
+}
+
+/** A server whose least TTL is far above what the mesh asks for. */
+function grantLonger(etcd: EtcdStore): void {
+  const grant = etcd.grant.bind(etcd);
+  etcd.grant = (ttlSeconds, nowMs) => grant(ttlSeconds * 3, nowMs);
+}
