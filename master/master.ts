@@ -11,6 +11,7 @@ import { createEtcd } from '../shared/etcd/create-etcd.ts';
 import { openHistory } from '../shared/history/open-history.ts';
 import { once, Releasers, type Component } from '../shared/lifecycle.ts';
 import type { Logger } from '../shared/log.ts';
+import { packageRoot, productVersion } from '../shared/package-root.ts';
 import { createKeys } from '../shared/protocol/keys.ts';
 import { healthRoutes } from './api/health-routes.ts';
 import { jobsRoutes } from './api/jobs-routes.ts';
@@ -35,7 +36,6 @@ import { RunRequests } from './jobs/run-requests.ts';
 import { ChangeHub } from './live/change-hub.ts';
 import { MeshLink } from './live/mesh-link.ts';
 import { StoreHealth } from './live/store-health.ts';
-import { findPackage } from './package-place.ts';
 import { OpenFires } from './runs/open-fires.ts';
 import { OutputFeeds } from './runs/output-feed.ts';
 
@@ -56,7 +56,6 @@ const maxStreams = 256;
 /** Throws `config-invalid` for TLS files or a history URL that are of no use. */
 export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
   const { logger, clock, random } = deps;
-  const place = findPackage();
   const credentials = readEtcdCredentials(config);
   const store = openHistory(config.history, { logger, clock });
   const etcd = createEtcd({
@@ -77,7 +76,7 @@ export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
   const feeds = new OutputFeeds(store, clock, logger);
   const requests = new RequestCounter();
   const parts = {
-    version: place.version,
+    version: productVersion(),
     etcd,
     link,
     index,
@@ -102,9 +101,9 @@ export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
       ...meshRoutes(parts),
       ...healthRoutes(parts),
     ],
-    place.version,
+    productVersion(),
   );
-  const files = new StaticFiles(join(place.folder, 'webroot', 'dist'));
+  const files = new StaticFiles(join(packageRoot(), 'webroot', 'dist'));
   const app = createApp({
     dispatch: createDispatch(routes, ({ path, req: { headers } }) =>
       files.serve({

@@ -1,14 +1,13 @@
 /**
  * The worker process: settings, signals, exit code. SIGTERM or SIGINT drains; a second one ends at once.
  */
-import { readFileSync } from 'node:fs';
 import { systemClock } from '../shared/clock.ts';
+import { readEtcdCredentials } from '../shared/config/etcd-tls.ts';
 import { describeConfigError, loadConfig } from '../shared/config/load-config.ts';
 import { isCronmeshError } from '../shared/errors.ts';
-import type { TlsCredentials } from '../shared/etcd/grpc-channel.ts';
 import { createLogger } from '../shared/log.ts';
 import { productVersion } from '../shared/package-root.ts';
-import { workerConfigSchema, workerVariables, type WorkerConfig } from './config.ts';
+import { workerConfigSchema, workerVariables } from './config.ts';
 import { Worker } from './worker.ts';
 
 async function main(): Promise<number> {
@@ -26,7 +25,7 @@ async function main(): Promise<number> {
   const { config } = loaded;
   const logger = createLogger('worker', config.logLevel).child({ worker: config.workerId });
   for (const warning of loaded.warnings) logger.warn(warning);
-  const credentials = readCredentials(config);
+  const credentials = readEtcdCredentials(config);
   const worker = new Worker({
     config,
     ...(credentials === undefined ? {} : { credentials }),
@@ -55,15 +54,6 @@ async function main(): Promise<number> {
   }
   await stopped;
   return 0;
-}
-
-function readCredentials(config: WorkerConfig): TlsCredentials | undefined {
-  if (config.etcdCa === undefined && config.etcdCert === undefined) return undefined;
-  return {
-    ...(config.etcdCa === undefined ? {} : { rootCertificate: readFileSync(config.etcdCa) }),
-    ...(config.etcdCert === undefined ? {} : { certChain: readFileSync(config.etcdCert) }),
-    ...(config.etcdKey === undefined ? {} : { privateKey: readFileSync(config.etcdKey) }),
-  };
 }
 
 function messageOf(error: unknown): string {

@@ -177,7 +177,7 @@ describe('policies', { concurrency: false }, () => {
       const worker = fire.value.toString().includes('"worker":"w1"') ? 'w1' : 'w2';
       await mesh.workers.get(worker)?.kill();
       const rows = await endedRuns(mesh, 2);
-      assert.deepEqual(rows.map(({ outcome }) => outcome).toSorted(), ['lost', 'succeeded']);
+      assert.deepEqual(new Set(rows.map(({ outcome }) => outcome)), new Set(['lost', 'succeeded']));
       assert.notEqual(rows.find(({ outcome }) => outcome === 'succeeded')?.worker, worker);
       const ends = readOracle(mesh.oracle).filter(({ what }) => what === 'ended');
       assert.equal(ends.length, 1);
