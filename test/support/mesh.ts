@@ -31,7 +31,12 @@ export interface MeshOptions {
 export interface WorkerOptions {
   readonly slots?: number;
   /** libfaketime's language, e.g. `+0.9`; the library is preloaded. */
-  readonly faketime?: { readonly library: string; readonly offset: string };
+  readonly faketime?: {
+    readonly library: string;
+    readonly offset: string;
+    /** When given, the offset is read from this file again and again, so that the clock can step. */
+    readonly file?: string;
+  };
   readonly flags?: readonly string[];
 }
 
@@ -112,7 +117,9 @@ export class TestMesh {
         ? new ServerProcess(process.execPath, args)
         : new ServerProcess('/usr/bin/env', [
             `LD_PRELOAD=${faketime.library}`,
-            `FAKETIME=${faketime.offset}`,
+            ...(faketime.file === undefined
+              ? [`FAKETIME=${faketime.offset}`]
+              : [`FAKETIME_TIMESTAMP_FILE=${faketime.file}`, 'FAKETIME_CACHE_DURATION=1']),
             'DONT_FAKE_MONOTONIC=1',
             'FAKETIME_DONT_FAKE_MONOTONIC=1',
             process.execPath,
