@@ -2,20 +2,21 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseJob } from '../../shared/job/parse-job.ts';
 import {
-  createPair,
-  diffJobs,
   draftOfJob,
   draftOfRaw,
   emptyDraft,
   inputOfDraft,
-  pairsOfLines,
 } from '../../webroot/src/editor/draft.ts';
+import { fieldAt } from '../../webroot/src/editor/draft-fields.ts';
+import { diffJobs } from '../../webroot/src/editor/job-diff.ts';
+import { createPair, pairsOfLines } from '../../webroot/src/editor/pairs.ts';
 import { parseBytes, writeBytes } from '../../webroot/src/format/parse-bytes.ts';
 import { parseSeconds, writeSeconds } from '../../webroot/src/format/parse-span.ts';
 import { changeSearch, readJobFilter } from '../../webroot/src/jobs/job-filter.ts';
 
 const words = {
   notSpan: { message: 'is not a span', expected: '1h' },
+  notCount: { message: 'is not a count', expected: '3' },
   notSize: { message: 'is not a size', expected: '1 MiB' },
   twice: { message: 'is there twice', expected: 'once' },
   missingName: { message: 'is missing', expected: 'a name' },
@@ -77,6 +78,11 @@ test('a job comes out of the editor as it went in', () => {
       timeoutSeconds: 5430.5,
       killGraceSeconds: 0,
       concurrency: 'allow',
+      maxConcurrent: 3,
+      misfire: 'all',
+      misfireLimit: 5,
+      startDeadlineSeconds: 90,
+      retries: { max: 2, on: ['lost'], backoffSeconds: 1.5, maxBackoffSeconds: 60 },
       maxOutputBytes: 1000,
     },
   ];
@@ -125,6 +131,38 @@ test('reads what it can of a text that is no valid job', () => {
   });
   assert.deepEqual(draftOfRaw('x', 'not json'), { ...emptyDraft, name: 'x' });
   assert.deepEqual(draftOfRaw('x', 'null'), { ...emptyDraft, name: 'x' });
+});
+
+test('a bound that means nothing beside the rest is not sent', () => {
+  const base = parseJob({
+    name: 'a',
+    command: 'x',
+    cronExpr: '@daily',
+    concurrency: 'allow',
+    maxConcurrent: 3,
+    misfire: 'all',
+    misfireLimit: 5,
+  });
+  const draft = { ...draftOfJob(base), concurrency: 'queue', misfire: 'skip' } as const;
+  const { job, errors } = inputOfDraft(draft, words, base);
+  assert.deepEqual(errors, []);
+  const saved = parseJob(job);
+  assert.equal(saved.maxConcurrent, undefined);
+  assert.equal(saved.misfireLimit, undefined);
+});
+
+test('an error finds the field that it is about', () => {
+  const places: readonly (readonly [string, string | undefined])[] = [
+    ['/cronExpr', 'cronExpr'],
+    ['name', 'name'],
+    ['/env/FOO', 'env'],
+    ['/retries/backoffSeconds', 'retryBackoff'],
+    ['/retries/on/0', 'retryOn'],
+    ['/killGraceSeconds', 'grace'],
+    ['/environment', undefined],
+    ['', undefined],
+  ];
+  for (const [pointer, field] of places) assert.equal(fieldAt(pointer), field, pointer);
 });
 
 test('takes pasted environment lines apart', () => {

@@ -58,6 +58,16 @@ export function App() {
   );
 }
 
+/** The router half-decodes the path; names that were put by hand may hold anything, so it is read raw. */
+function pathSegment(index: number): string {
+  const segment = location.pathname.split('/')[index] ?? '';
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
+
 /** Whoever cannot see the new room is taken to it, unless the room itself has put the focus. */
 function useFocusOnNewRoom(): void {
   const [path] = useLocation();
@@ -89,15 +99,13 @@ function Rooms() {
                 <EditorPage />
               </Route>
               <Route path="/jobs/:name/edit">
-                {({ name }) => <EditorPage key={name} name={decodeURIComponent(name)} />}
+                {({ name }) => <EditorPage key={name} name={pathSegment(2)} />}
               </Route>
               <Route path="/jobs/:name">
-                {({ name }) => <JobPage key={name} name={decodeURIComponent(name)} />}
+                {({ name }) => <JobPage key={name} name={pathSegment(2)} />}
               </Route>
               <Route path="/runs" component={RunsPage} />
-              <Route path="/runs/:id">
-                {({ id }) => <RunPage key={id} id={decodeURIComponent(id)} />}
-              </Route>
+              <Route path="/runs/:id">{({ id }) => <RunPage key={id} id={pathSegment(2)} />}</Route>
               <Route path="/workers" component={WorkersPage} />
               <Route component={NotFound} />
             </Switch>

@@ -1,6 +1,6 @@
 /** Field by field, what stands in the store against what is about to replace it. */
 import { useMessages } from '../i18n/language.ts';
-import type { FieldChange } from './draft.ts';
+import type { FieldChange } from './job-diff.ts';
 import { editorMessages } from './messages.ts';
 
 export function ChangesTable({ changes }: { readonly changes: readonly FieldChange[] }) {

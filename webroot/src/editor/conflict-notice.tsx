@@ -3,7 +3,7 @@ import type { Job } from '../../../shared/job/definition.ts';
 import { useMessages } from '../i18n/language.ts';
 import { Icon } from '../ui/icon.tsx';
 import { ChangesTable } from './changes-panel.tsx';
-import { diffJobs } from './draft.ts';
+import { diffJobs } from './job-diff.ts';
 import { editorMessages } from './messages.ts';
 
 interface ConflictNoticeProps {

@@ -1,5 +1,6 @@
 /** Unsaved typing survives the browser's back button and a reload, in this tab only. */
-import { createPair, type Draft, type Pair } from './draft.ts';
+import type { Draft } from './draft.ts';
+import { createPair, type Pair } from './pairs.ts';
 
 interface StoredDraft {
   /** Of the definition it was typed over; another one makes the draft stale. */

@@ -6,12 +6,7 @@ import type { Job, JobInput } from '../../../shared/job/definition.ts';
 import type { FieldError } from '../api/shapes.ts';
 import { parseBytes, writeBytes } from '../format/parse-bytes.ts';
 import { parseSeconds, writeSeconds } from '../format/parse-span.ts';
-
-export interface Pair {
-  readonly id: number;
-  readonly key: string;
-  readonly value: string;
-}
+import { type Pair, pairsOf } from './pairs.ts';
 
 export interface Draft {
   readonly name: string;
@@ -22,6 +17,15 @@ export interface Draft {
   readonly group: string;
   readonly description: string;
   readonly concurrency: Job['concurrency'];
+  /** Empty: no limit. */
+  readonly maxConcurrent: string;
+  readonly misfire: Job['misfire'];
+  readonly misfireLimit: string;
+  readonly startDeadline: string;
+  readonly retryMax: string;
+  readonly retryOn: Job['retries']['on'];
+  readonly retryBackoff: string;
+  readonly retryMaxBackoff: string;
   readonly timeout: string;
   readonly grace: string;
   readonly maxOutput: string;
@@ -40,6 +44,14 @@ export const emptyDraft: Draft = {
   group: 'default',
   description: '',
   concurrency: 'forbid',
+  maxConcurrent: '',
+  misfire: 'latest',
+  misfireLimit: '',
+  startDeadline: '20s',
+  retryMax: '0',
+  retryOn: ['failed', 'timed-out', 'lost'],
+  retryBackoff: '10s',
+  retryMaxBackoff: '1h',
   timeout: '1d',
   grace: '10s',
   maxOutput: '8 MiB',
@@ -48,17 +60,6 @@ export const emptyDraft: Draft = {
   workingDirectory: '',
   shell: '/bin/sh',
 };
-
-let lastPairId = 0;
-
-export function createPair(key: string, value: string): Pair {
-  lastPairId += 1;
-  return { id: lastPairId, key, value };
-}
-
-function pairsOf(record: Readonly<Record<string, string>>): Pair[] {
-  return Object.entries(record).map(([key, value]) => createPair(key, value));
-}
 
 export function draftOfJob(job: Job): Draft {
   return {
@@ -70,6 +71,14 @@ export function draftOfJob(job: Job): Draft {
     group: job.group,
     description: job.description,
     concurrency: job.concurrency,
+    maxConcurrent: job.maxConcurrent === undefined ? '' : String(job.maxConcurrent),
+    misfire: job.misfire,
+    misfireLimit: job.misfireLimit === undefined ? '' : String(job.misfireLimit),
+    startDeadline: writeSeconds(job.startDeadlineSeconds),
+    retryMax: String(job.retries.max),
+    retryOn: job.retries.on,
+    retryBackoff: writeSeconds(job.retries.backoffSeconds),
+    retryMaxBackoff: writeSeconds(job.retries.maxBackoffSeconds),
     timeout: writeSeconds(job.timeoutSeconds),
     grace: writeSeconds(job.killGraceSeconds),
     maxOutput: writeBytes(job.maxOutputBytes),
@@ -115,6 +124,7 @@ interface ProblemWords {
 export interface DraftWords {
   readonly notSpan: ProblemWords;
   readonly notSize: ProblemWords;
+  readonly notCount: ProblemWords;
   readonly twice: ProblemWords;
   readonly missingName: ProblemWords;
 }
@@ -158,6 +168,21 @@ export function inputOfDraft(draft: Draft, words: DraftWords, base?: Job): Draft
   const workingDirectory = draft.workingDirectory.trim();
   const kept: Partial<Job> = { ...base };
   delete kept.workingDirectory;
+  delete kept.maxConcurrent;
+  delete kept.misfireLimit;
+  // A bound that has no meaning beside the rest is not sent: what is not shown cannot be wrong.
+  const bounds: Pick<JobInput, 'maxConcurrent' | 'misfireLimit'> = {};
+  if (draft.concurrency === 'allow' && draft.maxConcurrent.trim() !== '') {
+    bounds.maxConcurrent = number(
+      '/maxConcurrent',
+      draft.maxConcurrent,
+      parseCount,
+      words.notCount,
+    );
+  }
+  if (draft.misfire === 'all' && draft.misfireLimit.trim() !== '') {
+    bounds.misfireLimit = number('/misfireLimit', draft.misfireLimit, parseCount, words.notCount);
+  }
   const job: JobInput = {
     ...kept,
     name: draft.name.trim(),
@@ -168,6 +193,30 @@ export function inputOfDraft(draft: Draft, words: DraftWords, base?: Job): Draft
     group: draft.group.trim(),
     description: draft.description,
     concurrency: draft.concurrency,
+    ...bounds,
+    misfire: draft.misfire,
+    startDeadlineSeconds: number(
+      '/startDeadlineSeconds',
+      draft.startDeadline,
+      parseSeconds,
+      words.notSpan,
+    ),
+    retries: {
+      max: number('/retries/max', draft.retryMax, parseCount, words.notCount),
+      on: [...draft.retryOn],
+      backoffSeconds: number(
+        '/retries/backoffSeconds',
+        draft.retryBackoff,
+        parseSeconds,
+        words.notSpan,
+      ),
+      maxBackoffSeconds: number(
+        '/retries/maxBackoffSeconds',
+        draft.retryMaxBackoff,
+        parseSeconds,
+        words.notSpan,
+      ),
+    },
     timeoutSeconds: number('/timeoutSeconds', draft.timeout, parseSeconds, words.notSpan),
     killGraceSeconds: number('/killGraceSeconds', draft.grace, parseSeconds, words.notSpan),
     maxOutputBytes: number('/maxOutputBytes', draft.maxOutput, parseBytes, words.notSize),
@@ -179,38 +228,11 @@ export function inputOfDraft(draft: Draft, words: DraftWords, base?: Job): Draft
   return { job, errors };
 }
 
+function parseCount(text: string): number | undefined {
+  return /^\s*\d+\s*$/.test(text) ? Number(text) : undefined;
+}
+
 /** RFC 6901. */
 export function escapePointer(segment: string): string {
   return segment.replaceAll('~', '~0').replaceAll('/', '~1');
-}
-
-/** Pasted `NAME=value` lines, with or without `export` and quotes around the value. */
-export function pairsOfLines(text: string): Pair[] {
-  return text
-    .split('\n')
-    .map((line) => /^\s*(?:export\s+)?([A-Za-z_][\w./-]*)=(.*?)\s*$/.exec(line))
-    .filter((match) => match !== null)
-    .map((match) => createPair(match[1] ?? '', unquote(match[2] ?? '')));
-}
-
-function unquote(value: string): string {
-  return /^(["'])(.*)\1$/s.exec(value)?.[2] ?? value;
-}
-
-export interface FieldChange {
-  readonly field: string;
-  readonly before: unknown;
-  readonly after: unknown;
-}
-
-/** The fields in which two definitions differ. */
-export function diffJobs(before: Job, after: Job): FieldChange[] {
-  const fields = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...fields]
-    .map((field) => ({
-      field,
-      before: Reflect.get(before, field) as unknown,
-      after: Reflect.get(after, field) as unknown,
-    }))
-    .filter((change) => JSON.stringify(change.before) !== JSON.stringify(change.after));
 }

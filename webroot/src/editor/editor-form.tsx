@@ -13,12 +13,15 @@ import { showToast } from '../ui/toast-store.ts';
 import { usePageTitle } from '../ui/use-page-title.ts';
 import { ChangesTable } from './changes-panel.tsx';
 import { ConflictNotice } from './conflict-notice.tsx';
+import type { Draft } from './draft.ts';
+import { fieldAt } from './draft-fields.ts';
 import { Field, FieldErrors } from './field.tsx';
 import { editorMessages } from './messages.ts';
 import { AboutFields, LimitFields, SurroundingsFields } from './more-fields.tsx';
+import { OverlapFields, RecoveryFields } from './policy-fields.tsx';
 import { PreviewPanel } from './preview-panel.tsx';
 import { ScheduleFields } from './schedule-fields.tsx';
-import { fieldOf, hasPlace, type Original, useEditor } from './use-editor.ts';
+import { type Original, useEditor } from './use-editor.ts';
 
 interface EditorFormProps {
   readonly original: Original;
@@ -69,7 +72,8 @@ export function EditorForm({ original, onRestart }: EditorFormProps) {
     };
   }, [dirty, text, editor]);
 
-  const errorsOf = (field: string) => errors.filter(({ pointer }) => fieldOf(pointer) === field);
+  const errorsOf = (field: keyof Draft) =>
+    errors.filter(({ pointer }) => fieldAt(pointer) === field);
 
   async function save(revision: number | undefined): Promise<void> {
     const result = await editor.save(revision);
@@ -97,10 +101,9 @@ export function EditorForm({ original, onRestart }: EditorFormProps) {
   }
 
   const fields = { draft, errorsOf, onChange: change };
-  const homeless = errors.filter(({ pointer }) => !hasPlace(fieldOf(pointer)));
-  const advancedErrors = ['env', 'labels', 'workingDirectory', 'shell'].some(
-    (field) => errorsOf(field).length > 0,
-  );
+  const homeless = errors.filter(({ pointer }) => fieldAt(pointer) === undefined);
+  const advanced = ['env', 'labels', 'workingDirectory', 'shell'] as const;
+  const advancedErrors = advanced.some((field) => errorsOf(field).length > 0);
   const advancedUsed = draft.env.length > 0 || draft.labels.length > 0;
   return (
     <form className="editor" ref={form} onSubmit={onSubmit} noValidate aria-labelledby={formId}>
@@ -155,7 +158,7 @@ export function EditorForm({ original, onRestart }: EditorFormProps) {
             />
           )}
           {editor.taken && (
-            <p className="field-error" role="alert" data-testid="name-taken">
+            <p className="field-taken" role="alert" data-testid="name-taken">
               {text.nameTaken}{' '}
               <Link className="link" href={`/jobs/${encodeURIComponent(draft.name.trim())}`}>
                 {text.openIt}
@@ -197,7 +200,12 @@ export function EditorForm({ original, onRestart }: EditorFormProps) {
         </fieldset>
         <fieldset className="section limits">
           <legend>{text.limits}</legend>
+          <OverlapFields {...fields} />
           <LimitFields {...fields} />
+        </fieldset>
+        <fieldset className="section recovery">
+          <legend>{text.recovery}</legend>
+          <RecoveryFields {...fields} />
         </fieldset>
         <fieldset className="section about">
           <legend>{text.about}</legend>

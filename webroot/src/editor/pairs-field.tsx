@@ -3,7 +3,7 @@ import { useId } from 'react';
 import type { FieldError } from '../api/shapes.ts';
 import { useMessages } from '../i18n/language.ts';
 import { Icon } from '../ui/icon.tsx';
-import { createPair, type Pair, pairsOfLines } from './draft.ts';
+import { createPair, type Pair, pairsOfLines } from './pairs.ts';
 import { FieldErrors } from './field.tsx';
 import { editorMessages } from './messages.ts';
 

@@ -1,19 +1,12 @@
 /** When: the expression, its zone, and schedules to start from. */
-import type { FieldError } from '../api/shapes.ts';
 import { useMessages } from '../i18n/language.ts';
-import { type Draft } from './draft.ts';
 import { Field } from './field.tsx';
 import { editorMessages } from './messages.ts';
+import type { FieldsProps } from './text-input.tsx';
 
 const zones = ['UTC', ...Intl.supportedValuesOf('timeZone').filter((zone) => zone !== 'UTC')];
 
-interface ScheduleFieldsProps {
-  readonly draft: Draft;
-  readonly errorsOf: (field: string) => readonly FieldError[];
-  readonly onChange: <K extends keyof Draft>(field: K, value: Draft[K]) => void;
-}
-
-export function ScheduleFields({ draft, errorsOf, onChange }: ScheduleFieldsProps) {
+export function ScheduleFields({ draft, errorsOf, onChange }: FieldsProps) {
   const text = useMessages(editorMessages);
   return (
     <>

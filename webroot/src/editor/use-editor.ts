@@ -13,6 +13,7 @@ import type { FieldError } from '../api/shapes.ts';
 import { useMessages } from '../i18n/language.ts';
 import { useSettled } from '../use-settled.ts';
 import { type Draft, inputOfDraft } from './draft.ts';
+import { fieldAt } from './draft-fields.ts';
 import { forgetDraft, recallDraft, storeDraft } from './draft-storage.ts';
 import { editorMessages } from './messages.ts';
 
@@ -81,20 +82,17 @@ export function useEditor(original: Original) {
   const change = useCallback(<K extends keyof Draft>(field: K, value: Draft[K]): void => {
     setDraft((current) => ({ ...current, [field]: value }));
     setTouched((current) => (current.has(field) ? current : new Set([...current, field])));
-    setRefused((current) =>
-      current.filter(({ pointer }) => fieldOf(pointer) !== pointerField[field]),
-    );
+    setRefused((current) => current.filter(({ pointer }) => fieldAt(pointer) !== field));
   }, []);
 
   const errors = new Map<string, FieldError>();
-  const collect = (found: readonly FieldError[], shown: (field: string) => boolean): void => {
+  type Shown = (field: keyof Draft | undefined) => boolean;
+  const collect = (found: readonly FieldError[], shown: Shown): void => {
     for (const error of found) {
-      const field = fieldOf(error.pointer);
-      if (shown(field)) errors.set(`${error.pointer} ${error.message}`, error);
+      if (shown(fieldAt(error.pointer))) errors.set(`${error.pointer} ${error.message}`, error);
     }
   };
-  const touchedFields = new Set([...touched].map((field) => pointerField[field]));
-  const isTouched = (field: string): boolean => touchedFields.has(field);
+  const isTouched: Shown = (field) => field !== undefined && touched.has(field);
   collect(refused, () => true);
   collect(unsendable, (field) => field !== 'name' && isTouched(field));
   if (isApiError(preview.error) && input.cronExpr !== '') collect(preview.error.errors, () => true);
@@ -155,32 +153,3 @@ export function useEditor(original: Original) {
     taken,
   };
 }
-
-/** The field a pointer is about: `/env/FOO` is about `env`, the path's `name` about `name`. */
-export function fieldOf(pointer: string): string {
-  return pointer.replace(/^\//, '').split('/')[0] ?? '';
-}
-
-/** Whether the form has a place beside which an error of that field can stand. */
-export function hasPlace(field: string): boolean {
-  return Object.values(pointerField).includes(field);
-}
-
-/** Draft fields and the job's fields they stand for. */
-const pointerField: Readonly<Record<keyof Draft, string>> = {
-  name: 'name',
-  command: 'command',
-  cronExpr: 'cronExpr',
-  timezone: 'timezone',
-  enabled: 'enabled',
-  group: 'group',
-  description: 'description',
-  concurrency: 'concurrency',
-  timeout: 'timeoutSeconds',
-  grace: 'killGraceSeconds',
-  maxOutput: 'maxOutputBytes',
-  env: 'env',
-  labels: 'labels',
-  workingDirectory: 'workingDirectory',
-  shell: 'shell',
-};

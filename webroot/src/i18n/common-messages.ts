@@ -23,7 +23,7 @@ const en = {
     upstream: 'upstream job',
     delayed: 'delayed',
     backfill: 'backfill',
-  } satisfies Record<Cause | 'catch-up', string>,
+  } satisfies Record<Cause, string>,
   paused: 'paused',
   quarantined: 'quarantined',
   runNow: 'Run now',

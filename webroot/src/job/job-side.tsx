@@ -76,7 +76,11 @@ function DefinitionCard({ job, revision }: { readonly job: Job; readonly revisio
         {job.command}
       </pre>
       <dl className="facts">
-        <Fact name={text.concurrency}>{text.overlap[job.concurrency]}</Fact>
+        <Fact name={text.concurrency}>
+          {text.overlap[job.concurrency]}
+          {job.maxConcurrent !== undefined && `, ${text.overlapLimit(job.maxConcurrent)}`}
+        </Fact>
+        <Policies job={job} />
         <Fact name={text.limits}>{limits}</Fact>
         <Pairs name={text.environment} pairs={job.env} />
         <Pairs name={text.labels} pairs={job.labels} />
@@ -95,6 +99,25 @@ function DefinitionCard({ job, revision }: { readonly job: Job; readonly revisio
         </Fact>
       </dl>
     </section>
+  );
+}
+
+function Policies({ job }: { readonly job: Job }) {
+  const text = useMessages(jobMessages);
+  const common = useMessages(commonMessages);
+  const what = text.misfire[job.misfire];
+  const bounded = job.misfireLimit === undefined ? what : text.misfireUpTo(what, job.misfireLimit);
+  const { max, on, backoffSeconds } = job.retries;
+  const outcomes = on.map((outcome) => common.outcome[outcome]).join(', ');
+  return (
+    <>
+      <Fact name={text.misfireName}>
+        {text.misfireText(bounded, writeSeconds(job.startDeadlineSeconds))}
+      </Fact>
+      <Fact name={text.retriesName}>
+        {max === 0 ? text.noRetries : text.retriesText(max, outcomes, writeSeconds(backoffSeconds))}
+      </Fact>
+    </>
   );
 }
 

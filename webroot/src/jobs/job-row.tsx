@@ -2,7 +2,7 @@
 import { memo } from 'react';
 import { Link } from 'wouter';
 import { type JobActions } from '../actions/use-job-actions.ts';
-import type { JobListItem } from '../api/shapes.ts';
+import type { JobListItem, JobState } from '../api/shapes.ts';
 import { formatDuration } from '../format/span.ts';
 import { useWhy } from '../history/use-why.ts';
 import { commonMessages } from '../i18n/common-messages.ts';
@@ -86,7 +86,7 @@ function JobTimes({ job }: { readonly job: JobListItem }) {
             <span className="muted">
               <TimeAgo at={job.state.endedAt} />
             </span>
-            <div className="sub-line num">{why(job.state) ?? tookOf(job, text.took)}</div>
+            <div className="sub-line num">{why(job.state) ?? tookOf(job.state, text.took)}</div>
           </Link>
         ) : (
           <span className="muted">{text.neverRan}</span>
@@ -193,10 +193,8 @@ function RowButton({ icon, testId, label, hidden = false, onPress }: RowButtonPr
   );
 }
 
-function tookOf(job: JobListItem, words: (duration: string) => string): string {
-  const row = job.lastRuns.find(({ id }) => id === job.state?.runId);
-  if (row?.startedAt === undefined || row.endedAt === undefined) return '';
-  return words(formatDuration(row.endedAt - row.startedAt));
+function tookOf({ startedAt, endedAt }: JobState, words: (duration: string) => string): string {
+  return startedAt === undefined ? '' : words(formatDuration(endedAt - startedAt));
 }
 
 function glyphOf(job: JobListItem): GlyphKind {

@@ -100,6 +100,9 @@ function SpanFacts({ run }: { readonly run: HistoryRow }) {
           {formatInstant(run.fromTick ?? run.tick)} … {formatInstant(run.tick)}
         </Fact>
       )}
+      {run.excepted !== undefined && run.excepted.length > 0 && (
+        <Fact name={text.runLater}>{text.spanOf(run.excepted.length)}</Fact>
+      )}
       <Fact name={text.cause}>{common.cause[run.cause]}</Fact>
       {run.worker !== undefined && <Fact name={text.worker}>{run.worker}</Fact>}
     </>

@@ -72,7 +72,7 @@ function RailLink({ href, icon, label, rooms }: RailLinkProps) {
   const [path] = useLocation();
   const here = rooms.some((room) => path === room || (room !== '/' && path.startsWith(`${room}/`)));
   return (
-    <Link className="rail-link" href={href} aria-current={here ? 'page' : undefined}>
+    <Link className="rail-link" href={href} title={label} aria-current={here ? 'page' : undefined}>
       <Icon name={icon} />
       <span>{label}</span>
     </Link>
@@ -92,7 +92,11 @@ function ConnectionStatus() {
           ? text.live
           : text.connecting;
   return (
-    <div className={bad ? 'connection bad' : `connection ${state}`} data-testid="connection">
+    <div
+      className={bad ? 'connection bad' : `connection ${state}`}
+      title={label}
+      data-testid="connection"
+    >
       <i className="pulse" />
       <span>{label}</span>
       <ClockText label={text.serverTime} />

@@ -1,8 +1,10 @@
 /** Times as people read them: relative, with the exact instant in the title. */
+import { useStore } from '../external-store.ts';
 import { formatInstant } from '../format/instant.ts';
 import { formatAge, formatSpan } from '../format/span.ts';
 import { commonMessages } from '../i18n/common-messages.ts';
 import { useMessages } from '../i18n/language.ts';
+import { connectionStore } from '../live/connection.ts';
 import { useNowAs } from '../live/use-now.ts';
 
 /** `4m ago`; `at` is epoch ms. */
@@ -22,7 +24,12 @@ export function TimeAgo({ at }: { readonly at: number }) {
 export function Countdown({ at, zone }: { readonly at: number; readonly zone?: string }) {
   const common = useMessages(commonMessages);
   // The last second counts as now: a job that fires every second would only flicker otherwise.
-  const text = useNowAs((now) => (at - now <= 1000 ? common.dueNow : formatSpan(at - now)));
+  const fresh = useStore(connectionStore).state !== 'cut';
+  const text = useNowAs((now) => {
+    if (at - now > 1000) return formatSpan(at - now);
+    // What is due after the last word from the master is not known.
+    return fresh || at > now ? common.dueNow : '?';
+  });
   const soon = useNowAs((now) => at - now < 10_000);
   const title =
     zone === undefined ? formatInstant(at) : `${formatInstant(at, zone)}\n${formatInstant(at)}`;

@@ -11,6 +11,11 @@ import { workersMessages } from './messages.ts';
 import { WorkerCard } from './worker-card.tsx';
 import './workers-page.css';
 
+const startCommand = [
+  'CRONMESH_ETCD=http://127.0.0.1:2379 CRONMESH_HISTORY=mongodb://127.0.0.1/cronmesh \\',
+  '  node dist/worker/main.js',
+].join('\n');
+
 export function WorkersPage() {
   const text = useMessages(workersMessages);
   usePageTitle(text.title);
@@ -30,10 +35,7 @@ export function WorkersPage() {
       {isPending && <SkeletonBlock height={200} />}
       {data && workers.length === 0 && (
         <EmptyState title={text.emptyTitle} text={text.emptyText}>
-          <CopyCommand
-            label={text.emptyCommand}
-            command="CRONMESH_ETCD=http://127.0.0.1:2379 node dist/worker/main.js"
-          />
+          <CopyCommand label={text.emptyCommand} command={startCommand} />
         </EmptyState>
       )}
       <div className="worker-grid">
