@@ -125,6 +125,22 @@ describe('npm start', { concurrency: false }, () => {
     });
   });
 
+  it('stops as clean while it is still starting', async () => {
+    await inPlace(async ({ marks, start }) => {
+      for (const line of ['etcd ', 'master ', 'workers ']) {
+        const mesh = start();
+        await waitFor(() => mesh.stdout.includes(`cronmesh   ${line}`), {
+          timeoutMs: 30_000,
+          describe: () => `${line}; ${mesh.stdout}${mesh.stderr}`,
+        });
+        mesh.signal('SIGINT');
+        assert.equal((await mesh.ended()).code, 0, mesh.stdout + mesh.stderr);
+        assert.equal(mesh.stderr, '');
+        await noneMentioning(marks);
+      }
+    });
+  });
+
   it('refuses in one sentence what cannot work, and leaves nothing behind', async () => {
     const holder = createServer();
     await new Promise<void>((resolve) => {
