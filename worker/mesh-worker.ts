@@ -167,7 +167,11 @@ export class MeshWorker implements Component {
       sessionId: () => (session.alive() ? session.id : undefined),
       delayMs: (job: string, subject: string) => this.#delayMs(job, subject),
     };
-    const settler = new Settler({ ...shared, random, isMine: (runId) => runs.has(runId) });
+    const settler = new Settler({
+      ...shared,
+      random,
+      isMine: (runId) => runs.has(runId) || carryOut.isClaiming(runId),
+    });
     const outbox = new Outbox({ ...shared, spool, workerId: config.workerId });
     this.#parts = { executor, spool, session, runs, loop, fleetClock, view, sessions };
     this.#followSession(session, executor, runs);

@@ -60,9 +60,15 @@ export interface CarryOutOptions {
 
 export class CarryOut {
   readonly #options: CarryOutOptions;
+  /** Runs whose claims are under way: none of them is given up before its claim was answered. */
+  readonly #claiming = new Set<string>();
 
   constructor(options: CarryOutOptions) {
     this.#options = options;
+  }
+
+  isClaiming(runId: string): boolean {
+    return this.#claiming.has(runId);
   }
 
   async act(part: JobParts, action: Action): Promise<ActionResult> {
@@ -255,7 +261,9 @@ export class CarryOut {
   ): Promise<ActionResult> {
     const { batcher } = this.#options;
     if (!this.#options.takeSlot()) return {};
+    const { runId } = claim.fire;
     let handedOver = false;
+    this.#claiming.add(runId);
     try {
       const submitted = await batcher.submit(claim.name, build());
       const verdict = readClaim(claim, submitted.result);
@@ -272,6 +280,7 @@ export class CarryOut {
       }
       return revisionOf(submitted);
     } finally {
+      this.#claiming.delete(runId);
       if (!handedOver) this.#options.giveSlotBack();
     }
   }
