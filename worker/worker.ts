@@ -68,7 +68,13 @@ export class Worker implements Component {
       random,
       maxBytes: config.spoolMaxBytes,
     });
-    const executor = createExecutor({ slots: config.slots, clock, logger, random });
+    const executor = createExecutor({
+      slots: config.slots,
+      clock,
+      logger,
+      random,
+      openRunsPath: path.resolve(config.data, 'open-runs'),
+    });
     await this.#startPart('history', store);
     await this.#startPart('spool', spool);
     await this.#startPart('executor', executor);

@@ -1,6 +1,6 @@
 /** The guardian and its worker, when either of them is killed, stopped, or never comes up. */
 import assert from 'node:assert/strict';
-import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   closeSync,
@@ -14,11 +14,9 @@ import {
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { isCronmeshError } from '../../shared/errors.ts';
-import type { RunSpec } from '../../worker/executor/port.ts';
 import {
   channelDescriptor,
   decodeFromGuardian,
@@ -39,80 +37,12 @@ import {
   theGuardian,
   waitUntil,
 } from '../support/executor-rig.ts';
-
-interface WorkerEvent {
-  event: string;
-  tag?: string;
-  pid?: number;
-  bytes?: number;
-  inOrder?: boolean;
-  result?: { endedBy: string; exitCode?: number; outputBytes: number };
-}
+import { ExecutorProcess } from '../support/executor-process.ts';
 
 const strayDescriptor = 40;
 
-class Worker {
-  readonly #child: ChildProcess;
-  readonly events: WorkerEvent[] = [];
-
-  constructor(stray?: number) {
-    const path = fileURLToPath(new URL('../support/executor-worker.js', import.meta.url));
-    const stdio: StdioOptions = ['pipe', 'pipe', 'inherit'];
-    if (stray !== undefined) {
-      // With a gap before it, which Node does not look beyond when it closes what it was left.
-      while (stdio.length < strayDescriptor) stdio.push('ignore');
-      stdio.push(stray);
-    }
-    this.#child = spawn(process.execPath, [path], { stdio });
-    if (this.#child.stdout === null) throw new Error('no stdout');
-    createInterface({ input: this.#child.stdout }).on('line', (line) => {
-      this.events.push(JSON.parse(line) as WorkerEvent);
-    });
-  }
-
-  get pid(): number {
-    if (this.#child.pid === undefined) throw new Error('the worker did not start');
-    return this.#child.pid;
-  }
-
-  setDeadline(deadline: number): void {
-    this.#child.stdin?.write(`${JSON.stringify({ deadline })}\n`);
-  }
-
-  order(tag: string, command: string, overrides: Partial<RunSpec>, startBy: number): void {
-    const order = { run: createSpec(command, overrides), tag, startBy };
-    this.#child.stdin?.write(`${JSON.stringify(order)}\n`);
-  }
-
-  /** Resolves with the pid of its shell. */
-  async run(tag: string, command: string, overrides: Partial<RunSpec> = {}): Promise<number> {
-    this.order(tag, command, overrides, now() + 10_000);
-    return (await this.event('started', tag)).pid ?? 0;
-  }
-
-  async event(name: string, tag?: string): Promise<WorkerEvent> {
-    const find = (): WorkerEvent | undefined =>
-      this.events.find((event) => event.event === name && event.tag === tag);
-    await waitUntil(`${name} ${tag ?? ''}`, () => find() !== undefined, 20_000);
-    const event = find();
-    if (event === undefined) throw new Error('unreachable');
-    return event;
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    this.#child.kill(signal);
-  }
-
-  async kill(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const exited = once(this.#child, 'exit');
-    this.#child.kill('SIGKILL');
-    await exited;
-  }
-}
-
 describe('the guardian', () => {
-  let worker: Worker | undefined;
+  let worker: ExecutorProcess | undefined;
   let folder: string;
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'cronmesh-executor-'));
@@ -123,8 +53,10 @@ describe('the guardian', () => {
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  async function startWorker(stray?: number): Promise<Worker> {
-    worker = new Worker(stray);
+  async function startWorker(stray?: number): Promise<ExecutorProcess> {
+    worker = new ExecutorProcess(
+      stray === undefined ? {} : { stray: { file: stray, as: strayDescriptor } },
+    );
     await worker.event('ready');
     return worker;
   }

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { systemClock } from '../../shared/clock.ts';
 import { createLogger } from '../../shared/log.ts';
-import { createExecutor } from '../../worker/executor/create-executor.ts';
+import { createExecutor, type ExecutorOptions } from '../../worker/executor/create-executor.ts';
 import type {
   Executor,
   OutputPiece,
@@ -48,7 +48,11 @@ export function createSpec(command: string, overrides: Partial<RunSpec> = {}): R
   };
 }
 
-export async function startExecutor(slots = 8, guardianPath?: string): Promise<Executor> {
+export async function startExecutor(
+  slots = 8,
+  guardianPath?: string,
+  more: Partial<ExecutorOptions> = {},
+): Promise<Executor> {
   const executor = createExecutor({
     slots,
     clock: systemClock,
@@ -56,6 +60,7 @@ export async function startExecutor(slots = 8, guardianPath?: string): Promise<E
     random: Math.random,
     stopGraceMs: 500,
     ...(guardianPath === undefined ? {} : { guardianPath }),
+    ...more,
   });
   await executor.start();
   executor.setDeadline(now() + 3_600_000);

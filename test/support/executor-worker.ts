@@ -2,7 +2,7 @@
  * A worker reduced to its executor, as a process of its own that a test can stop or kill. It takes
  * one JSON object a line on stdin: {"deadline": ms} or {"run": spec, "tag": name}; and says, one
  * JSON object a line: ready, started, output (bytes so far, and whether the offsets were right),
- * result.
+ * result. Its argument, if any, is the path of its file of open runs.
  */
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
@@ -27,11 +27,13 @@ const orderSchema = z.union([
   z.object({ run: specSchema, tag: z.string(), startBy: z.number() }),
 ]);
 
+const openRunsPath = process.argv[2];
 const executor = createExecutor({
   slots: 16,
   clock: systemClock,
   logger: createLogger('worker', 'silent'),
   random: Math.random,
+  ...(openRunsPath === undefined ? {} : { openRunsPath }),
 });
 
 function say(event: Record<string, unknown>): void {

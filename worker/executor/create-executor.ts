@@ -11,14 +11,17 @@ import { once } from '../../shared/lifecycle.ts';
 import type { Logger } from '../../shared/log.ts';
 import { Alarm } from '../guardian/alarm.ts';
 import type { EndedMessage } from '../guardian/messages.ts';
-import { signalGroup } from '../guardian/process-group.ts';
+import { endTrees } from './end-trees.ts';
+import { endFormerRuns } from './former-runs.ts';
 import { GuardianKeeper, type RunMessage } from './guardian-keeper.ts';
 import type { GuardianLink } from './guardian-link.ts';
+import { killLostRuns, rootOf } from './lost-runs.ts';
+import { OpenRuns } from './open-runs.ts';
 import { PooledRun } from './pooled-run.ts';
-import { killLostRuns } from './lost-runs.ts';
 import type { Executor, RunHandle, RunListener, RunResult, RunSpec } from './port.ts';
 
 const stopSlackMs = 2_000;
+const unansweredKillLimitMs = 500;
 
 export interface ExecutorOptions {
   readonly slots: number;
@@ -29,6 +32,10 @@ export interface ExecutorOptions {
   readonly guardianPath?: string;
   /** The most that stop() waits between TERM and KILL, whatever a run's own grace. */
   readonly stopGraceMs?: number;
+  /** The file that tells this worker's next life which runs were open; without it, it cannot know. */
+  readonly openRunsPath?: string;
+  /** A cgroup for every run, where the system grants it; default: none. */
+  readonly cgroups?: boolean;
 }
 
 export function createExecutor(options: ExecutorOptions): Executor {
@@ -43,6 +50,7 @@ class GuardianExecutor implements Executor {
   readonly #logger: Logger;
   readonly #stopGraceMs: number;
   readonly #keeper: GuardianKeeper;
+  readonly #openRuns: OpenRuns;
   readonly #limit: ReturnType<typeof pLimit>;
   readonly #runs = new Map<number, PooledRun>();
   readonly #waitAlarm: Alarm;
@@ -55,7 +63,9 @@ class GuardianExecutor implements Executor {
     this.#clock = options.clock;
     this.#logger = options.logger;
     this.#stopGraceMs = options.stopGraceMs ?? 5_000;
+    this.#openRuns = new OpenRuns(options.openRunsPath, options.logger);
     this.#keeper = new GuardianKeeper({
+      cgroups: options.cgroups ?? false,
       guardianPath:
         options.guardianPath ?? fileURLToPath(new URL('../guardian/main.js', import.meta.url)),
       clock: options.clock,
@@ -68,7 +78,7 @@ class GuardianExecutor implements Executor {
     });
     this.#limit = pLimit(options.slots);
     this.#waitAlarm = new Alarm(this.#clock, () => this.#refuseLate());
-    this.start = once(() => this.#keeper.start());
+    this.start = once(() => this.#start());
     this.stop = once(() => this.#stop());
   }
 
@@ -100,7 +110,10 @@ class GuardianExecutor implements Executor {
       listener,
       startBy: finite(startBy),
       clock: this.#clock,
-      onOver: () => this.#runs.delete(id),
+      onOver: () => {
+        this.#runs.delete(id);
+        this.#openRuns.remove(spec.runId);
+      },
     });
     this.#runs.set(id, run);
     if (this.#stopping) {
@@ -119,6 +132,12 @@ class GuardianExecutor implements Executor {
     };
   }
 
+  async #start(): Promise<void> {
+    const former = this.#openRuns.start();
+    await endFormerRuns(former, this.#openRuns, this.#clock, this.#logger);
+    await this.#keeper.start();
+  }
+
   /** The pool has a slot for it. */
   #begin(run: PooledRun): void {
     run.hasSlot = true;
@@ -131,6 +150,7 @@ class GuardianExecutor implements Executor {
   #send(run: PooledRun, link: GuardianLink): void {
     const { runId: _runId, job: _job, ...spec } = run.spec;
     run.sentTo = link;
+    this.#openRuns.add(run.spec.runId, run.spec.job);
     link.send({
       type: 'start',
       id: run.id,
@@ -215,12 +235,20 @@ class GuardianExecutor implements Executor {
    */
   #onUnanswered(): void {
     if (this.#clock.monotonicMs() < this.#deadlineMs) return;
-    for (const run of this.#runs.values()) {
-      if (!run.spec.guarded || run.pid === undefined) continue;
-      const { runId, job } = run.spec;
+    const guarded = [...this.#runs.values()].filter(
+      (run) => run.spec.guarded && run.pid !== undefined,
+    );
+    for (const { spec } of guarded) {
+      const { runId, job } = spec;
       this.#logger.warn({ runId, job }, 'killing a guarded run that the guardian left alive');
-      signalGroup(run.pid, 'SIGKILL');
     }
+    // It is called again in a second, if need be.
+    const options = { clock: this.#clock, graceMs: 0, killLimitMs: unansweredKillLimitMs };
+    if (guarded.length > 0)
+      void endTrees(
+        guarded.map((run) => rootOf(run, this.#clock)),
+        options,
+      );
   }
 
   async #stop(): Promise<void> {
@@ -238,6 +266,7 @@ class GuardianExecutor implements Executor {
     // What is left is killed by the guardian's end, and settled as lost with it.
     await this.#keeper.end();
     await this.#settled(stopSlackMs);
+    this.#openRuns.stop();
   }
 
   /** When no run is left, or after the limit. */

@@ -19,6 +19,7 @@ const settledMs = 10_000;
 export type RunMessage = Extract<FromGuardian, { id: number }>;
 
 export interface GuardianKeeperOptions {
+  readonly cgroups: boolean;
   readonly guardianPath: string;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -80,9 +81,10 @@ export class GuardianKeeper {
   }
 
   async #connect(): Promise<void> {
-    const { guardianPath, clock, logger } = this.#options;
+    const { guardianPath, cgroups, clock, logger } = this.#options;
     const link = new GuardianLink({
       guardianPath,
+      cgroups,
       clock,
       onMessage: (message) => this.#onMessage(message),
       onGone: (how) => this.#onGone(link, how),
@@ -104,8 +106,10 @@ export class GuardianKeeper {
   #onMessage(message: Exclude<FromGuardian, { type: 'ready' }>): void {
     this.#isPongDue = false;
     this.#missedPings = 0;
-    if (message.type === 'notice') this.#options.logger.warn({}, message.text);
-    else if (message.type !== 'pong') this.#options.onMessage(message);
+    if (message.type === 'notice') {
+      const { text, runId } = message;
+      this.#options.logger.warn(runId === undefined ? {} : { runId }, text);
+    } else if (message.type !== 'pong') this.#options.onMessage(message);
   }
 
   #onGone(link: GuardianLink, how: string): void {

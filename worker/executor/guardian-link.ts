@@ -7,6 +7,7 @@ import { Socket } from 'node:net';
 import { CronmeshError } from '../../shared/errors.ts';
 import type { Clock } from '../../shared/clock.ts';
 import {
+  cgroupsFlag,
   channelDescriptor,
   decodeFromGuardian,
   encodeMessage,
@@ -27,6 +28,8 @@ const guardianFlags = [
 
 export interface GuardianLinkOptions {
   readonly guardianPath: string;
+  /** A cgroup for every run. */
+  readonly cgroups: boolean;
   readonly clock: Clock;
   /** Everything it says after `ready`, in order. */
   readonly onMessage: (message: Exclude<FromGuardian, { type: 'ready' }>) => void;
@@ -51,7 +54,9 @@ export class GuardianLink {
   constructor(options: GuardianLinkOptions) {
     this.#options = options;
     this.#startedAtMs = options.clock.monotonicMs();
-    this.#child = spawn(process.execPath, [...guardianFlags, options.guardianPath], {
+    const ownFlags = options.cgroups ? [cgroupsFlag] : [];
+    const args = [...guardianFlags, options.guardianPath, ...ownFlags];
+    this.#child = spawn(process.execPath, args, {
       // In a session of its own: what ends the worker's whole group must leave it alive.
       detached: true,
       stdio: ['ignore', 'ignore', 'inherit', 'pipe'],

@@ -10,10 +10,12 @@ import { BufferPool } from './buffer-pool.ts';
 import { encodeMessage, encodeOutputHead, type StartMessage, type ToGuardian } from './messages.ts';
 import { OutputRelay, type SendPiece } from './output-relay.ts';
 import type { PipePool } from './pipe-pool.ts';
-import { readLiveGroups } from './process-group.ts';
+import type { RunCgroups } from './run-cgroups.ts';
 import { RunProcess } from './run-process.ts';
+import { TreeWatch } from './tree-watch.ts';
 
-const liveGroupsAgeMs = 20;
+/** For the last search of all, when the worker is gone. */
+const killAllLimitMs = 1_000;
 
 /** The way to the worker. */
 export interface Channel {
@@ -25,18 +27,18 @@ export class Guardian {
   readonly #clock: Clock;
   readonly #channel: Channel;
   readonly #pipes: PipePool;
+  readonly #cgroups: RunCgroups | undefined;
+  readonly #watch: TreeWatch;
   readonly #buffers = new BufferPool();
   readonly #runs = new Map<number, RunProcess>();
   readonly #deadlineAlarm: Alarm;
   #deadlineMs = 0;
   #paused = false;
-  #liveGroups: { readonly atMs: number; readonly groups: ReadonlySet<number> | undefined } = {
-    atMs: -Infinity,
-    groups: undefined,
-  };
 
-  constructor(clock: Clock, channel: Channel, pipes: PipePool) {
+  constructor(clock: Clock, channel: Channel, pipes: PipePool, cgroups?: RunCgroups) {
     this.#pipes = pipes;
+    this.#cgroups = cgroups;
+    this.#watch = new TreeWatch(clock);
     this.#clock = clock;
     this.#channel = channel;
     this.#deadlineAlarm = new Alarm(clock, () => this.#fence());
@@ -74,10 +76,11 @@ export class Guardian {
     for (const run of this.#runs.values()) run.resume();
   }
 
-  /** KILL to every group there is: the worker is gone. */
+  /** KILL to every run's whole tree: the worker is gone. */
   killAll(): void {
     for (const run of this.#runs.values()) run.abandon();
     this.#runs.clear();
+    this.#watch.killAll(killAllLimitMs);
   }
 
   #isDeadlinePassed(): boolean {
@@ -94,7 +97,13 @@ export class Guardian {
       clock: this.#clock,
       output: this.#createRelay(message),
       pipes: this.#pipes,
-      hasLiveMember: (groupId) => this.#hasLiveMember(groupId),
+      watch: this.#watch,
+      cgroups: this.#cgroups,
+      onTrouble: (text) => {
+        const runId = message.spec.environment['CRON_RUN_ID'];
+        const of = runId === undefined ? {} : { runId };
+        this.#write([encodeMessage({ type: 'notice', text, ...of })]);
+      },
       onStarted: (pid, at) => {
         this.#write([encodeMessage({ type: 'started', id: message.id, pid, at })]);
       },
@@ -129,14 +138,5 @@ export class Guardian {
     if (this.#channel.write(parts, onWritten) || this.#paused) return;
     this.#paused = true;
     for (const run of this.#runs.values()) run.pause();
-  }
-
-  #hasLiveMember(groupId: number): boolean {
-    const nowMs = this.#clock.monotonicMs();
-    // Reading the process table takes milliseconds, so all runs that are ending share one reading.
-    if (nowMs - this.#liveGroups.atMs > liveGroupsAgeMs) {
-      this.#liveGroups = { atMs: nowMs, groups: readLiveGroups() };
-    }
-    return this.#liveGroups.groups?.has(groupId) ?? true;
   }
 }

@@ -8,8 +8,15 @@ import { tmpdir } from 'node:os';
 import { systemClock } from '../../shared/clock.ts';
 import { Guardian, type Channel } from './guardian.ts';
 import { closeInheritedDescriptors } from './inherited-descriptors.ts';
-import { channelDescriptor, decodeToGuardian, encodeMessage, FrameReader } from './messages.ts';
+import {
+  cgroupsFlag,
+  channelDescriptor,
+  decodeToGuardian,
+  encodeMessage,
+  FrameReader,
+} from './messages.ts';
 import { PipePool } from './pipe-pool.ts';
+import { openRunCgroups, type RunCgroups } from './run-cgroups.ts';
 
 /** What may wait for a worker that does not read, before the runs are held up. */
 const maxWaitingBytes = 2 * 1024 * 1024;
@@ -40,8 +47,20 @@ const pipes = new PipePool({
   onTrouble: (text) => channel.write([encodeMessage({ type: 'notice', text })]),
 });
 pipes.fill();
-const guardian = new Guardian(systemClock, channel, pipes);
+const guardian = new Guardian(systemClock, channel, pipes, openCgroupsIfAsked());
 const frames = new FrameReader((body) => guardian.handle(decodeToGuardian(body)));
+
+function openCgroupsIfAsked(): RunCgroups | undefined {
+  if (!process.argv.includes(cgroupsFlag)) return undefined;
+  try {
+    return openRunCgroups();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    const text = `runs get no cgroup, what leaves its group is looked for by its run id: ${why}`;
+    channel.write([encodeMessage({ type: 'notice', text })]);
+    return undefined;
+  }
+}
 
 function end(code: number): never {
   guardian.killAll();

@@ -6,6 +6,9 @@
  */
 import type { EndedBy, RunSpec } from '../executor/port.ts';
 
+/** Among the guardian's arguments: a cgroup for every run. */
+export const cgroupsFlag = '--cgroups';
+
 /** The descriptor on which the guardian finds the socket. */
 export const channelDescriptor = 3;
 
@@ -51,7 +54,7 @@ export type FromGuardian =
   | { readonly type: 'started'; readonly id: number; readonly pid: number; readonly at: number }
   | { readonly type: 'pong' }
   /** For the worker's log. */
-  | { readonly type: 'notice'; readonly text: string };
+  | { readonly type: 'notice'; readonly text: string; readonly runId?: string };
 
 const kindJson = 0;
 const kindOutput = 1;

@@ -1,8 +1,9 @@
 /**
  * One run, from its spawn to its end, in a process group of its own.
- * running -> (ending: TERM, grace, KILL) -> leader exited -> group gone or killed -> pipes closed
- * -> over. Without an order to end it, a run is over when its shell has exited and its pipes are
- * closed; a daemon it left behind may hold them for `pipeLimitMs` and is then no longer heard.
+ * running -> (ending: TERM, grace, KILL) -> leader exited -> whole tree gone or killed -> pipes
+ * closed -> over. Without an order to end it, a run is over when its shell has exited and its pipes
+ * are closed; a daemon it left behind may hold them for `pipeLimitMs`, is then no longer heard, and
+ * lives on, as under cron.
  * Every timer belongs to the run and is cleared when it is over.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -13,23 +14,22 @@ import { Alarm } from './alarm.ts';
 import type { EndedMessage, StartMessage } from './messages.ts';
 import { type OutputRelay, type OutputStream } from './output-relay.ts';
 import type { OutputPipe, PipePool } from './pipe-pool.ts';
-import { groupExists, signalGroup, terminateGroup } from './process-group.ts';
+import type { RunCgroup, RunCgroups } from './run-cgroups.ts';
+import { RunTree } from './run-tree.ts';
 import { describeSpawnFailure } from './spawn-failure.ts';
+import type { TreeWatch } from './tree-watch.ts';
 
 const pipeLimitMs = 500;
-/** For members that even KILL does not remove at once (uninterruptible waits). */
-const afterKillLimitMs = 500;
-const groupPollMs = 20;
-/** The process table is read at the poll of this number, and at twice, four times... it. */
-const firstTablePoll = 2;
 
 export interface RunProcessDependencies {
   readonly clock: Clock;
   readonly output: OutputRelay;
   readonly pipes: PipePool;
-  /** False when only zombies are left of a group that still exists. */
-  readonly hasLiveMember: (groupId: number) => boolean;
+  readonly watch: TreeWatch;
+  readonly cgroups: RunCgroups | undefined;
   readonly onStarted: (pid: number, at: number) => void;
+  /** For the worker's log. */
+  readonly onTrouble: (text: string) => void;
   /** The last thing a run does. */
   readonly onOver: (end: EndedMessage) => void;
 }
@@ -42,15 +42,12 @@ export class RunProcess {
   readonly #timeoutAlarm: Alarm;
   readonly #killAlarm: Alarm;
   readonly #pipeAlarm: Alarm;
-  readonly #pollAlarm: Alarm;
   readonly #open = new Set<Readable>();
-  #groupId = 0;
+  #tree: RunTree | undefined;
   #exit: { code: number | null; signal: string | null } | undefined;
   #cause: EndCause | undefined;
-  #killedAtMs: number | undefined;
-  #groupOver = false;
-  #polls = 0;
-  #nextTablePoll = firstTablePoll;
+  #isKilled = false;
+  #treeOver = false;
   #paused = false;
   #over = false;
 
@@ -61,7 +58,6 @@ export class RunProcess {
     this.#timeoutAlarm = new Alarm(clock, () => this.end('timeout', start.spec.killGraceMs));
     this.#killAlarm = new Alarm(clock, () => this.#kill());
     this.#pipeAlarm = new Alarm(clock, () => this.#giveUpPipes());
-    this.#pollAlarm = new Alarm(clock, () => this.#pollGroup());
   }
 
   get guarded(): boolean {
@@ -78,16 +74,22 @@ export class RunProcess {
     if (this.#isRefused(refusal())) return;
     const pipes: OutputPipe[] = [];
     let child: ChildProcess;
+    let cgroup: RunCgroup | undefined;
+    const runId = spec.environment['CRON_RUN_ID'];
     try {
       const stdout = this.#takePipe('stdout', pipes);
       const stderr = this.#takePipe('stderr', pipes);
       if (this.#isRefused(refusal())) return;
-      child = spawn(spec.shell, ['-c', spec.command], {
-        cwd: spec.workingDirectory,
-        env: spec.environment,
-        detached: true,
-        stdio: ['ignore', stdout, stderr],
-      });
+      const spawnChild = (): ChildProcess =>
+        spawn(spec.shell, ['-c', spec.command], {
+          cwd: spec.workingDirectory,
+          env: spec.environment,
+          detached: true,
+          stdio: ['ignore', stdout, stderr],
+        });
+      const { cgroups } = this.#deps;
+      if (cgroups === undefined) child = spawnChild();
+      else ({ value: child, cgroup } = cgroups.spawnInside(runId, spawnChild));
     } catch (error) {
       this.#failToSpawn(error);
       return;
@@ -102,12 +104,20 @@ export class RunProcess {
       if (stream !== null) this.#watch(stream);
     }
     if (child.pid === undefined) {
+      cgroup?.leave();
       child.once('error', (error) => this.#failToSpawn(error));
       return;
     }
-    this.#groupId = child.pid;
     child.once('exit', (code, signal) => this.#onExit(code, signal));
-    const { clock } = this.#deps;
+    const { clock, watch } = this.#deps;
+    this.#tree = new RunTree({
+      clock,
+      watch,
+      leaderId: child.pid,
+      runId,
+      cgroup,
+      onGone: (left) => this.#onTreeGone(left),
+    });
     this.#timeoutAlarm.set(clock.monotonicMs() + spec.timeoutMs);
     this.#deps.onStarted(child.pid, clock.wallMs());
   }
@@ -117,24 +127,25 @@ export class RunProcess {
    * that is reported; a later call can only bring the KILL nearer.
    */
   end(cause: EndCause, graceMs: number): void {
-    if (this.#over || this.#groupId === 0 || this.#killedAtMs !== undefined) return;
-    if (this.#exit !== undefined && (this.#groupOver || !groupExists(this.#groupId))) return;
+    const tree = this.#tree;
+    if (this.#over || tree === undefined || this.#isKilled || this.#treeOver) return;
+    // It has ended by itself, and only its output is not yet closed.
+    if (this.#exit !== undefined && this.#cause === undefined && !tree.hasGroup) return;
     const first = this.#cause === undefined;
     this.#cause ??= cause;
     this.#timeoutAlarm.clear();
     if (graceMs <= 0) {
       this.#kill();
     } else {
-      if (first) terminateGroup(this.#groupId);
+      if (first) tree.terminate();
       const killAt = this.#deps.clock.monotonicMs() + graceMs;
       this.#killAlarm.set(Math.min(killAt, this.#killAlarm.atMs));
     }
-    if (this.#exit !== undefined && first) this.#pollGroup();
   }
 
-  /** KILL, and nothing more: the guardian is about to end. */
+  /** KILL, as far as it goes at once: the guardian is about to end. */
   abandon(): void {
-    if (!this.#groupOver && this.#groupId !== 0) signalGroup(this.#groupId, 'SIGKILL');
+    if (!this.#treeOver) this.#tree?.abandon();
   }
 
   /** Holds the run's writes up (its pipes fill) until resume(). */
@@ -177,40 +188,21 @@ export class RunProcess {
   #onExit(code: number | null, signal: string | null): void {
     this.#exit = { code, signal };
     this.#timeoutAlarm.clear();
-    if (this.#cause === undefined) this.#settle();
-    else this.#pollGroup();
+    this.#tree?.leaderExited();
+    this.#settle();
   }
 
   #kill(): void {
     this.#killAlarm.clear();
-    this.#killedAtMs = this.#deps.clock.monotonicMs();
-    this.#polls = 0;
-    this.#nextTablePoll = firstTablePoll;
-    signalGroup(this.#groupId, 'SIGKILL');
+    this.#isKilled = true;
+    this.#tree?.kill();
   }
 
-  /** Once the leader has exited on an order: until no member is left, or what is left was killed. */
-  #pollGroup(): void {
-    if (this.#over || this.#groupOver) return;
-    const nowMs = this.#deps.clock.monotonicMs();
-    this.#polls += 1;
-    const gone =
-      !groupExists(this.#groupId) ||
-      this.#hasOnlyZombies() ||
-      (this.#killedAtMs !== undefined && nowMs - this.#killedAtMs >= afterKillLimitMs);
-    if (!gone) {
-      this.#pollAlarm.set(nowMs + groupPollMs);
-      return;
-    }
-    this.#groupOver = true;
+  #onTreeGone(left: number): void {
+    this.#treeOver = true;
     this.#killAlarm.clear();
+    if (left > 0) this.#deps.onTrouble(`${String(left)} processes of a run did not end on KILL`);
     this.#settle();
-  }
-
-  #hasOnlyZombies(): boolean {
-    if (this.#polls < this.#nextTablePoll) return false;
-    this.#nextTablePoll *= 2;
-    return !this.#deps.hasLiveMember(this.#groupId);
   }
 
   #giveUpPipes(): void {
@@ -224,7 +216,7 @@ export class RunProcess {
 
   #settle(): void {
     if (this.#over || this.#exit === undefined) return;
-    if (this.#cause !== undefined && !this.#groupOver) return;
+    if (this.#cause !== undefined && !this.#treeOver) return;
     if (this.#open.size > 0) {
       if (this.#pipeAlarm.atMs === Infinity) {
         this.#pipeAlarm.set(this.#deps.clock.monotonicMs() + pipeLimitMs);
@@ -265,9 +257,8 @@ export class RunProcess {
   #finish(end: Pick<EndedMessage, 'endedBy' | 'reason' | 'exitCode' | 'signal'>): void {
     if (this.#over) return;
     this.#over = true;
-    for (const alarm of [this.#timeoutAlarm, this.#killAlarm, this.#pipeAlarm, this.#pollAlarm]) {
-      alarm.clear();
-    }
+    for (const alarm of [this.#timeoutAlarm, this.#killAlarm, this.#pipeAlarm]) alarm.clear();
+    this.#tree?.close();
     const { output, clock, onOver } = this.#deps;
     output.flush();
     onOver({

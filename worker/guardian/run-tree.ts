@@ -1,0 +1,197 @@
+/**
+ * The whole process tree of one run, and its end: the process group at once, and what left it
+ * (setsid, double fork) as it is found, until nothing is left.
+ * quiet -> (terminating: TERM) -> (killing: KILL, again and again) -> gone.
+ * The process table is read only while a run is being ended: at its TERM, at its KILL, and to be
+ * sure that none is left. Looking goes on for `afterKillLimitMs` after the KILL, and no longer.
+ */
+import type { Clock } from '../../shared/clock.ts';
+import { Alarm } from './alarm.ts';
+import { groupExists, signalGroup, terminateGroup } from './process-group.ts';
+import { isSameProcess, readProcess, signalProcess, type ProcessEntry } from './process-table.ts';
+import type { RunCgroup } from './run-cgroups.ts';
+import type { TreeWatch, WatchedRoot } from './tree-watch.ts';
+
+const pollMs = 20;
+/** Between two searches for what respawns itself. */
+const huntMs = 2;
+/** Some are in uninterruptible waits, and some belong to others. */
+const afterKillLimitMs = 900;
+/** How old a look may be before TERM; runs that are ended together share it. */
+const recentMs = 20;
+/** While the group stays, the table is read at the poll of this number, and at twice, four times... it. */
+const firstTablePoll = 2;
+
+export interface RunTreeOptions {
+  readonly clock: Clock;
+  readonly watch: TreeWatch;
+  readonly leaderId: number;
+  readonly runId: string | undefined;
+  /** When it has one, it alone says what is left. */
+  readonly cgroup: RunCgroup | undefined;
+  /** Once, after terminate() or kill(): nothing is left, or only what even KILL did not remove. */
+  readonly onGone: (left: number) => void;
+}
+
+export class RunTree implements WatchedRoot {
+  readonly leaderId: number;
+  readonly runId: string | undefined;
+  readonly #options: RunTreeOptions;
+  readonly #pollAlarm: Alarm;
+  /** Members outside the group that were met and told to end. */
+  #escaped: ProcessEntry[] = [];
+  readonly #known = new Map<number, number>();
+  #isLeaderCollected = false;
+  #killedAtMs: number | undefined;
+  /** A search is owed of a table that was read after this. */
+  #searchSinceMs: number | undefined;
+  /** Since its KILL the table was read once with nobody outside the group: nor will there be. */
+  #isGroupAlone = false;
+  #polls = 0;
+  #nextTablePoll = firstTablePoll;
+  #gone = false;
+
+  constructor(options: RunTreeOptions) {
+    this.#options = options;
+    this.leaderId = options.leaderId;
+    this.runId = options.runId;
+    this.#pollAlarm = new Alarm(options.clock, () => this.#poll());
+  }
+
+  get isLeaderCollected(): boolean {
+    return this.#isLeaderCollected;
+  }
+
+  get known(): ReadonlyMap<number, number> {
+    return this.#known;
+  }
+
+  get isCondemned(): boolean {
+    return this.#killedAtMs !== undefined && !this.#gone;
+  }
+
+  /** Members of the group, dead or alive. */
+  get hasGroup(): boolean {
+    return groupExists(this.leaderId);
+  }
+
+  leaderExited(): void {
+    this.#isLeaderCollected = true;
+    if (this.#pollAlarm.atMs !== Infinity) this.#pollSoon();
+  }
+
+  /** TERM to every member. */
+  terminate(): void {
+    const { cgroup, clock, watch } = this.#options;
+    watch.add(this);
+    // Looked for first: who is whose child is known only while the parents live.
+    const members =
+      cgroup === undefined
+        ? watch.find(this, clock.monotonicMs() - recentMs)
+        : cgroup.members().map(readProcess);
+    terminateGroup(this.leaderId);
+    this.#meet(members ?? []);
+    this.#pollSoon();
+  }
+
+  /** KILL to every member, at once to those of the group. */
+  kill(): void {
+    signalGroup(this.leaderId, 'SIGKILL');
+    this.#options.cgroup?.kill();
+    this.#killedAtMs = this.#options.clock.monotonicMs();
+    this.#options.watch.add(this);
+    this.#searchSinceMs = this.#killedAtMs;
+    this.#polls = 0;
+    this.#nextTablePoll = firstTablePoll;
+    this.#pollSoon();
+  }
+
+  /** For a guardian that is about to end: KILL, as far as it goes at once. */
+  abandon(): void {
+    if (this.#gone) return;
+    if (this.hasGroup) signalGroup(this.leaderId, 'SIGKILL');
+    this.#options.cgroup?.kill();
+    this.#killedAtMs ??= this.#options.clock.monotonicMs();
+    this.#options.watch.add(this);
+  }
+
+  /** The run is over; what it left behind by itself is its own. */
+  close(): void {
+    this.#gone = true;
+    this.#pollAlarm.clear();
+    this.#options.watch.remove(this);
+    this.#options.cgroup?.leave();
+  }
+
+  #pollSoon(): void {
+    this.#pollAlarm.set(this.#options.clock.monotonicMs());
+  }
+
+  #poll(): void {
+    if (this.#gone) return;
+    const nowMs = this.#options.clock.monotonicMs();
+    this.#polls += 1;
+    const left = this.#countLeft(nowMs);
+    if (left === 0 || (this.#killedAtMs ?? Infinity) + afterKillLimitMs <= nowMs) {
+      this.#gone = true;
+      this.#options.watch.remove(this);
+      this.#options.onGone(left);
+      return;
+    }
+    const isHunting = this.#killedAtMs !== undefined && this.#escaped.length > 0;
+    this.#pollAlarm.set(this.#options.clock.monotonicMs() + (isHunting ? huntMs : pollMs));
+  }
+
+  #countLeft(nowMs: number): number {
+    const { cgroup } = this.#options;
+    if (cgroup !== undefined) return this.#countInCgroup(cgroup);
+    const since = this.#searchSinceMs;
+    if (since !== undefined) return this.#search(since);
+    // The group is asked all the time, for it costs nothing; the table now and then.
+    if (this.hasGroup) {
+      if (!this.#isLeaderCollected || this.#polls < this.#nextTablePoll) return 1;
+      this.#nextTablePoll *= 2;
+      return this.#search(nowMs);
+    }
+    if (this.#isGroupAlone) return 0;
+    this.#escaped = this.#escaped.filter(isSameProcess);
+    // All that is known is gone. The search for others waits one round, and so is shared.
+    if (this.#escaped.length === 0) this.#searchSinceMs = nowMs;
+    return 1;
+  }
+
+  #search(sinceMs: number): number {
+    const members = this.#options.watch.find(this, sinceMs);
+    if (members === undefined) return this.hasGroup ? 1 : 0;
+    this.#searchSinceMs = undefined;
+    this.#meet(members);
+    if (this.#killedAtMs !== undefined) {
+      this.#isGroupAlone = this.#escaped.length === 0;
+      if (!this.#isGroupAlone) this.#searchSinceMs = this.#options.clock.monotonicMs();
+    }
+    return members.length;
+  }
+
+  /** Signals members outside the group: TERM once, KILL as often as they are met. */
+  #meet(members: readonly (ProcessEntry | undefined)[]): void {
+    this.#escaped = members
+      .filter((member) => member !== undefined)
+      .filter(({ groupId }) => groupId !== this.leaderId);
+    for (const member of this.#escaped) {
+      const isNew = this.#known.get(member.pid) !== member.startTicks;
+      this.#known.set(member.pid, member.startTicks);
+      if (this.#killedAtMs !== undefined) {
+        signalProcess(member, 'SIGKILL');
+      } else if (isNew) {
+        signalProcess(member, 'SIGTERM');
+        signalProcess(member, 'SIGCONT');
+      }
+    }
+  }
+
+  #countInCgroup(cgroup: RunCgroup): number {
+    if (!cgroup.isPopulated()) return 0;
+    if (this.#killedAtMs !== undefined) cgroup.kill();
+    return 1;
+  }
+}
