@@ -29,6 +29,7 @@ export class SessionWatch {
         // What happened while nobody watched is unknown: count everything from now.
         this.#syncedAt = now;
         this.#goneSince.clear();
+        this.#lastBeat.clear();
       } else if (change.key.kind === 'worker' && !change.deleted) {
         const beat = view.snapshot.workers.get(change.key.id);
         if (beat !== undefined) this.#lastBeat.set(beat.value.session, now);
