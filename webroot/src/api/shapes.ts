@@ -141,5 +141,6 @@ export interface Overview {
   readonly etcd: 'ok' | 'stale';
   readonly etcdSince: number;
   readonly store: 'ok' | 'down';
+  /** The concerns in English, for other clients; the console says them itself. */
   readonly notes: readonly string[];
 }

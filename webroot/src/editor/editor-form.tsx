@@ -101,7 +101,10 @@ export function EditorForm({ original, onRestart }: EditorFormProps) {
   }
 
   const fields = { draft, errorsOf, onChange: change };
-  const homeless = errors.filter(({ pointer }) => fieldAt(pointer) === undefined);
+  const homeless = errors.filter(({ pointer }) => {
+    const field = fieldAt(pointer);
+    return field === undefined || (field === 'name' && !isNew);
+  });
   const advanced = ['env', 'labels', 'workingDirectory', 'shell'] as const;
   const advancedErrors = advanced.some((field) => errorsOf(field).length > 0);
   const advancedUsed = draft.env.length > 0 || draft.labels.length > 0;

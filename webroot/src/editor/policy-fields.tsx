@@ -49,7 +49,10 @@ export function RecoveryFields(props: FieldsProps) {
         words={text.misfire}
         value={draft.misfire}
         errors={errorsOf('misfire')}
-        onChange={(value) => onChange('misfire', value)}
+        onChange={(value) => {
+          onChange('misfire', value);
+          if (value === 'all' && draft.misfireLimit === '') onChange('misfireLimit', '10');
+        }}
       />
       <div className="field-row thirds">
         <TextInput {...props} field="startDeadline" hint={text.startDeadlineHint} />

@@ -28,7 +28,7 @@ export function JobPage({ name }: { readonly name: string }) {
   const { data, error, refetch } = useQuery(jobQuery(name));
   if (isApiError(error, 404)) {
     return (
-      <EmptyState title={text.goneTitle(name)} text={text.goneText}>
+      <EmptyState page title={text.goneTitle(name)} text={text.goneText}>
         <Link className="button primary" href="/">
           {text.allJobs}
         </Link>
@@ -39,8 +39,18 @@ export function JobPage({ name }: { readonly name: string }) {
     );
   }
   if (!data) {
-    if (error) return <ErrorPanel error={error} onRetry={() => void refetch()} />;
-    return <SkeletonBlock height={420} />;
+    return (
+      <>
+        <header className="page-head">
+          <h1>{name}</h1>
+        </header>
+        {error ? (
+          <ErrorPanel error={error} onRetry={() => void refetch()} />
+        ) : (
+          <SkeletonBlock height={420} />
+        )}
+      </>
+    );
   }
   return (
     <div className="job-page">

@@ -34,7 +34,7 @@ export const JobRow = memo(function JobRow({ job, actions }: JobRowProps) {
           <Link className="row-link" href={path} data-row-link>
             {job.name}
           </Link>
-          {job.group !== 'default' && <span className="chip">{job.group}</span>}
+          {job.group !== 'default' && job.group !== '' && <span className="chip">{job.group}</span>}
           {job.running > 0 && <span className="chip live">{text.running(job.running)}</span>}
         </div>
         {job.description === '' ? (

@@ -69,7 +69,7 @@ export function JobsPage() {
       </header>
       <JobsToolbar
         filter={filter}
-        groups={firstPage?.facets.groups ?? []}
+        groups={firstPage?.facets.groups.filter(({ value }) => value !== '') ?? []}
         overview={overview}
         onChange={onChange}
       />
@@ -102,7 +102,7 @@ export function JobsPage() {
             idOf={nameOf}
             estimatedHeight={57}
             rowClass={(job) =>
-              `job-row ${job.enabled ? '' : 'paused'} ${gone.has(job.name) ? 'gone' : ''}`
+              `job-row ${job.enabled || job.quarantined ? '' : 'paused'} ${gone.has(job.name) ? 'gone' : ''}`
             }
             rowTestId={(job) => `job-row-${job.name}`}
             renderRow={(job) => <JobRow job={job} actions={actions} />}

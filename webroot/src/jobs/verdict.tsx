@@ -56,7 +56,6 @@ export function Verdict() {
     false,
     <Link href="/?status=failing">{verdict.failing(failingCount)}</Link>,
   );
-  for (const note of overview.notes) add(note, true, false, note);
 
   const grave = concerns.some((concern) => concern.grave);
   const kind = concerns.length === 0 ? 'succeeded' : grave ? 'failed' : 'quarantined';

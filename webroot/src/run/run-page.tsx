@@ -31,7 +31,7 @@ export function RunPage({ id }: { readonly id: string }) {
   if (!run) {
     if (isApiError(error, 404)) {
       return (
-        <EmptyState title={text.gone} text={text.goneText}>
+        <EmptyState page title={text.gone} text={text.goneText}>
           <Link className="button primary" href="/runs">
             {text.allRuns}
           </Link>
@@ -104,7 +104,7 @@ function RunHead({ run }: { readonly run: RunDetail }) {
           onClick={() => void actions.run(run.job)}
         >
           <Icon name="play" size={14} />
-          {text.runAgain}
+          {run.kind === 'run' ? text.runAgain : common.runNow}
         </button>
       </div>
     </header>

@@ -31,7 +31,7 @@ class Boundary extends Component<{ readonly children: ReactNode }, BoundaryState
 function Broken({ error, onReset }: { readonly error: unknown; readonly onReset: () => void }) {
   const text = useMessages(shellMessages);
   return (
-    <EmptyState title={text.brokenTitle} text={text.brokenText}>
+    <EmptyState page title={text.brokenTitle} text={text.brokenText}>
       <code className="muted">{error instanceof Error ? error.message : String(error)}</code>
       <button type="button" className="button primary" onClick={onReset}>
         {text.reload}

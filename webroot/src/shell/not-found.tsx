@@ -7,7 +7,7 @@ export function NotFound() {
   const text = useMessages(shellMessages);
   const [path] = useLocation();
   return (
-    <EmptyState title={text.notFoundTitle} text={text.notFoundText(path)}>
+    <EmptyState page title={text.notFoundTitle} text={text.notFoundText(path)}>
       <Link className="button primary" href="/">
         {text.toJobs}
       </Link>

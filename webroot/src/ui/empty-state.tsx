@@ -5,10 +5,13 @@ import './empty-state.css';
 export function EmptyState({
   title,
   text,
+  page = false,
   children,
 }: {
   readonly title: string;
   readonly text?: string;
+  /** It stands for the whole page, and is its heading. */
+  readonly page?: boolean;
   readonly children?: ReactNode;
 }) {
   return (
@@ -20,7 +23,7 @@ export function EmptyState({
         <circle className="node" cx="9" cy="39" r="3" />
         <circle className="core" cx="28" cy="28" r="4" />
       </svg>
-      <h2>{title}</h2>
+      {page ? <h1>{title}</h1> : <h2>{title}</h2>}
       {text !== undefined && <p className="muted">{text}</p>}
       {children}
     </section>
