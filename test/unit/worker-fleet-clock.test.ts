@@ -68,11 +68,23 @@ describe('FleetClock', () => {
   it('is verified by the first answer, and narrows its estimate within ten seconds', async () => {
     for (const offsetMs of [0, 130, -777, 900, -900]) {
       const { time, clock } = await started(offsetMs);
-      assert.equal(clock.verdict().ok, true);
+      // Unless, for all that is known yet, it may be too far ahead.
+      assert.equal(clock.verdict().ok, offsetMs !== 900);
       await time.advance(10_000);
       const { ok, offsetMs: estimate } = clock.verdict();
       assert.equal(ok, true);
       assert.ok(Math.abs((estimate ?? Number.NaN) - offsetMs) <= 40, `${estimate} for ${offsetMs}`);
+      clock.stop();
+    }
+  });
+
+  it('never takes a clock that is too far ahead for a right one, however little is known', async () => {
+    for (let offsetMs = 1_010; offsetMs < 2_500; offsetMs += 70) {
+      const { time, clock } = await started(offsetMs);
+      for (let second = 0; second < 10; second++) {
+        assert.equal(clock.verdict().ok, false, `${offsetMs} ms ahead, after ${second} s`);
+        await time.advance(1_000);
+      }
       clock.stop();
     }
   });

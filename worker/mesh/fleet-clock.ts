@@ -85,6 +85,11 @@ export class FleetClock {
     if (estimate.low > maxOffsetMs || estimate.high < -maxOffsetMs) {
       return { ok: false, reason: `the clock is off by ${offsetMs} ms`, offsetMs };
     }
+    // One that is behind only fires late; one that may be too far ahead would fire before the tick.
+    if (estimate.high > maxOffsetMs) {
+      const reason = `the clock may be ahead by ${Math.round(estimate.high)} ms, looking closer`;
+      return { ok: false, reason, offsetMs };
+    }
     return { ok: true, offsetMs };
   }
 
