@@ -29,6 +29,8 @@ export const keysOfTopic: Readonly<Record<Topic, readonly string[]>> = {
 
 /** Hints do the work; this only covers a hint that was lost. */
 const fallbackRefetchMs = 20_000;
+/** While something shown is under way. */
+const openRefetchMs = 3000;
 
 /** `onSilence` is called when the master did not answer at all. */
 export function createQueryClient(onSilence: () => void): QueryClient {
@@ -93,6 +95,10 @@ export function runsQuery(filter: RunFilter) {
       ]);
       return request<RunList>(`/runs${query}`, { signal });
     },
+    refetchInterval: ({ state }) =>
+      state.data?.pages.some(({ items }) => items.some(({ outcome }) => outcome === undefined))
+        ? openRefetchMs
+        : fallbackRefetchMs,
     getNextPageParam: (page) => page.nextCursor,
     placeholderData: keepPreviousData,
   });
@@ -102,6 +108,8 @@ export function runQuery(id: string) {
   return queryOptions({
     queryKey: ['run', id] as const,
     queryFn: ({ signal }) => request<RunDetail>(`/runs/${encodeURIComponent(id)}`, { signal }),
+    refetchInterval: ({ state }) =>
+      state.data && state.data.outcome === undefined ? openRefetchMs : fallbackRefetchMs,
   });
 }
 

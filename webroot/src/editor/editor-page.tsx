@@ -12,6 +12,7 @@ import { forgetDraft } from './draft-storage.ts';
 import { EditorForm } from './editor-form.tsx';
 import { type Original } from './use-editor.ts';
 import './editor.css';
+import './fields.css';
 
 export function EditorPage({ name }: { readonly name?: string }) {
   return name === undefined ? <NewJob /> : <StoredJob name={name} />;

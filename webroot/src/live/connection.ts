@@ -31,6 +31,8 @@ export interface LiveStream {
 }
 
 const flushEveryMs = 1000;
+/** A run's end is known at once, its row in the history a moment later: it is looked at twice. */
+const echoAfterMs = 1500;
 const firstPauseMs = 1000;
 const longestPauseMs = 15_000;
 const topics: readonly Topic[] = ['jobs', 'workers', 'runs'];
@@ -42,6 +44,8 @@ export function createLiveStream(onChange: (changed: ReadonlySet<Topic>) => void
   let reopenTimer: ReturnType<typeof setTimeout> | undefined;
   let flushTimer: ReturnType<typeof setTimeout> | undefined;
   let flushedAt = 0;
+  let echoTimer: ReturnType<typeof setTimeout> | undefined;
+  let isEcho = false;
   let wasCut = false;
   const changed = new Set<Topic>();
 
@@ -63,6 +67,14 @@ export function createLiveStream(onChange: (changed: ReadonlySet<Topic>) => void
     const handedOn = new Set(changed);
     changed.clear();
     onChange(handedOn);
+    if (handedOn.has('runs') && !isEcho) {
+      clearTimeout(echoTimer);
+      echoTimer = setTimeout(() => {
+        isEcho = changed.size === 0;
+        note('runs');
+      }, echoAfterMs);
+    }
+    isEcho = false;
   }
 
   function alive(): void {
@@ -83,6 +95,7 @@ export function createLiveStream(onChange: (changed: ReadonlySet<Topic>) => void
     for (const topic of topics) {
       opened.addEventListener(topic, () => {
         alive();
+        isEcho = false;
         note(topic);
       });
     }
@@ -130,6 +143,7 @@ export function createLiveStream(onChange: (changed: ReadonlySet<Topic>) => void
       document.removeEventListener('visibilitychange', onVisible);
       clearTimeout(reopenTimer);
       clearTimeout(flushTimer);
+      clearTimeout(echoTimer);
       flushTimer = undefined;
       source?.close();
       source = undefined;

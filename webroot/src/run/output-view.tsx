@@ -3,25 +3,23 @@
  * again at the end, so that nothing moves while it is being read.
  */
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
-import { requestText } from '../api/client.ts';
 import { formatBytes } from '../format/bytes.ts';
 import { useMessages } from '../i18n/language.ts';
 import { readPreference, writePreference } from '../preferences.ts';
 import { isTyping } from '../shell/keys.ts';
-import { useDescribeError } from '../ui/describe-error.ts';
 import { Icon } from '../ui/icon.tsx';
-import { showToast } from '../ui/toast-store.ts';
+import { DownloadButton } from './download-button.tsx';
 import { runMessages } from './messages.ts';
 import type { OutputFeed } from './output-feed.ts';
 import { OutputRows } from './output-rows.tsx';
-import { type SearchState, useOutputSearch } from './use-output-search.ts';
+import { OutputSearchField } from './output-search-field.tsx';
+import { useOutputSearch } from './use-output-search.ts';
 import './output-view.css';
 import './ansi-colours.css';
 
 const nearEndPx = 24;
 /** A wheel, a finger, a key or a pressed button moves the pane for about so long. */
 const handMs = 400;
-const downloadTimeoutMs = 10 * 60_000;
 
 interface OutputViewProps {
   readonly runId: string;
@@ -182,105 +180,5 @@ export function OutputView(props: OutputViewProps) {
       </div>
       {truncated && <p className="output-note">{text.truncated}</p>}
     </section>
-  );
-}
-
-function OutputSearchField({
-  search,
-  onQuery,
-  onStep,
-}: {
-  readonly search: SearchState;
-  readonly onQuery: (query: string) => void;
-  readonly onStep: (by: 1 | -1) => void;
-}) {
-  const text = useMessages(runMessages);
-  const { query, count } = search;
-  return (
-    <div className="output-search">
-      <Icon name="search" size={14} />
-      <input
-        type="search"
-        className="input"
-        data-search
-        data-testid="output-search"
-        aria-label={text.search}
-        placeholder={text.search}
-        spellCheck={false}
-        autoComplete="off"
-        value={query}
-        onChange={(event) => onQuery(event.target.value)}
-        onKeyDown={(event) => {
-          if (event.key === 'Enter') {
-            event.preventDefault();
-            onStep(event.shiftKey ? -1 : 1);
-          } else if (event.key === 'Escape') {
-            onQuery('');
-            event.currentTarget.blur();
-          }
-        }}
-      />
-      {query !== '' && (
-        <span className="match-count num" role="status" data-testid="match-count">
-          {count === 0 ? text.noMatches : text.matches(search.at + 1, count, search.more)}
-        </span>
-      )}
-      {count > 0 && (
-        <>
-          <button
-            type="button"
-            className="button small square quiet"
-            aria-label={text.previous}
-            onClick={() => onStep(-1)}
-          >
-            <Icon name="up" size={14} />
-          </button>
-          <button
-            type="button"
-            className="button small square quiet"
-            aria-label={text.next}
-            onClick={() => onStep(1)}
-          >
-            <Icon name="down" size={14} />
-          </button>
-        </>
-      )}
-    </div>
-  );
-}
-
-function DownloadButton({ runId }: { readonly runId: string }) {
-  const text = useMessages(runMessages);
-  const describe = useDescribeError();
-  const [busy, setBusy] = useState(false);
-
-  async function download(): Promise<void> {
-    setBusy(true);
-    try {
-      const path = `/runs/${encodeURIComponent(runId)}/output`;
-      const blob = await requestText(path, { timeoutMs: downloadTimeoutMs });
-      const link = document.createElement('a');
-      link.href = URL.createObjectURL(blob);
-      link.download = `${runId.replaceAll(/[^\w.-]/g, '_')}.log`;
-      link.click();
-      URL.revokeObjectURL(link.href);
-    } catch (error) {
-      showToast({ tone: 'bad', ...describe(error) });
-    } finally {
-      setBusy(false);
-    }
-  }
-
-  return (
-    <button
-      type="button"
-      className="button small"
-      disabled={busy}
-      data-testid="download"
-      onClick={() => void download()}
-    >
-      <Icon name="download" size={14} />
-      {text.download}
-    </button>
   );
 }

@@ -1,3 +1,4 @@
+/** Every key of the console, and what the glyphs of the outcomes mean. */
 import { commonMessages } from '../i18n/common-messages.ts';
 import { useMessages } from '../i18n/language.ts';
 import { shownOutcomes } from '../outcomes.ts';

@@ -1,3 +1,4 @@
+/** What stands at an address where nothing lives. */
 import { Link, useLocation } from 'wouter';
 import { useMessages } from '../i18n/language.ts';
 import { EmptyState } from '../ui/empty-state.tsx';

@@ -1,3 +1,4 @@
+/** Asks the pending question; its action has the focus, so Enter does it and Escape does not. */
 import { useCallback } from 'react';
 import { useStore } from '../external-store.ts';
 import { commonMessages } from '../i18n/common-messages.ts';

@@ -1,3 +1,4 @@
+/** Shows the toasts, aloud for screen readers; a pointer on one keeps it. */
 import { useEffect, useState } from 'react';
 import { useStore } from '../external-store.ts';
 import { commonMessages } from '../i18n/common-messages.ts';
