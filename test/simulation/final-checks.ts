@@ -6,7 +6,8 @@
 import type { HistoryRow } from '../../shared/history/records.ts';
 import type { EtcdStore } from './etcd-store.ts';
 import type { SimWorker } from './fleet.ts';
-import { root, type Ledger, type Settlement } from './ledger.ts';
+import { root } from './commit-changes.ts';
+import type { Ledger, Settlement } from './ledger.ts';
 import type { RunOracle } from './run-oracle.ts';
 import { scheduleOfExpression } from './schedules.ts';
 import type { SimStore } from './sim-spool.ts';

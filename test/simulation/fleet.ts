@@ -7,10 +7,10 @@ import { MeshWorker } from '../../worker/mesh-worker.ts';
 import type { EtcdStore } from './etcd-store.ts';
 import type { RunOracle } from './run-oracle.ts';
 import type { SeededRandom } from './seeded-random.ts';
-import { clearLink, SimEtcd, type Link, type TxnWitness } from './sim-etcd.ts';
+import { SimEtcd, type Link, type TxnWitness } from './sim-etcd.ts';
 import { SimExecutor, type GuardianRules } from './sim-executor.ts';
 import { createSimLogger } from './sim-logger.ts';
-import { SimMachine, SimProcess } from './sim-process.ts';
+import { SimProcess, type SimMachine } from './sim-process.ts';
 import { SimDisk, SimSpool, type SimStore } from './sim-spool.ts';
 import type { SimTime } from './sim-time.ts';
 import type { Story } from './story.ts';
@@ -33,7 +33,7 @@ export interface FleetParts {
 
 export class SimWorker {
   readonly machine: SimMachine;
-  readonly link: Link = clearLink();
+  readonly link: Link;
   readonly disk = new SimDisk();
   readonly slots: number;
   mostMessageMs = 2;
@@ -44,7 +44,14 @@ export class SimWorker {
   #executor: SimExecutor | undefined;
   #worker: MeshWorker | undefined;
 
-  constructor(parts: FleetParts, machine: SimMachine, slots: number, random: SeededRandom) {
+  constructor(
+    parts: FleetParts,
+    machine: SimMachine,
+    link: Link,
+    slots: number,
+    random: SeededRandom,
+  ) {
+    this.link = link;
     this.#parts = parts;
     this.machine = machine;
     this.slots = slots;

@@ -3,6 +3,7 @@
  * protocol's own transactions, write keys by hand, trigger and kill, over a network of their own.
  */
 import { isCronmeshError } from '../../shared/errors.ts';
+import type { JobInput } from '../../shared/job/definition.ts';
 import type { KeyValue, OpResult, Txn, TxnResult } from '../../shared/etcd/port.ts';
 import { pausedSchedule } from '../../shared/protocol/cursor.ts';
 import { editJob, type SeenJob } from '../../shared/protocol/edit.ts';
@@ -24,9 +25,15 @@ interface Definition {
   readonly name: string;
   readonly cronExpr: string;
   readonly enabled: boolean;
-  readonly concurrency: 'allow' | 'forbid';
   readonly timeoutSeconds: number;
+  readonly policies: Policies;
 }
+
+/** How runs of the job stand to one another, and what becomes of fires that did not go well. */
+type Policies = Pick<
+  JobInput,
+  'concurrency' | 'maxConcurrent' | 'misfire' | 'misfireLimit' | 'retries' | 'startDeadlineSeconds'
+>;
 
 interface Seen {
   readonly seen: SeenJob;
@@ -57,9 +64,9 @@ export class Human {
   }
 
   /** Something a person may do; never throws for what a network does. */
-  async act(): Promise<void> {
+  async act(job?: string): Promise<void> {
     const { random, jobs } = this.#options;
-    const name = random.pick(jobs);
+    const name = job ?? random.pick(jobs);
     const deed = random.weighted<() => Promise<unknown>>([
       [5, () => this.edit(name, (was) => this.#changed(name, was))],
       [3, () => this.edit(name, (was) => was && { ...was, enabled: false })],
@@ -138,19 +145,41 @@ export class Human {
       name,
       cronExpr: random.pick(plainSchedules).cronExpr,
       enabled: true,
-      concurrency: random.chance(0.7) ? 'forbid' : 'allow',
       timeoutSeconds: random.pick([5, 20, 60]),
+      policies: this.#policies(),
     };
     if (was === undefined) return fresh;
     // Often only the command changes: the cursor then stays as it is.
     if (random.chance(0.4)) return was;
-    return random.chance(0.5) ? { ...was, concurrency: fresh.concurrency } : fresh;
+    return random.chance(0.5) ? { ...was, policies: fresh.policies } : fresh;
   }
 
-  #textOf(definition: Definition, description: string): string {
+  #policies(): Policies {
+    const { random } = this.#options;
+    const concurrency = random.weighted<Policies>([
+      [5, { concurrency: 'forbid' }],
+      [3, { concurrency: 'queue' }],
+      [3, { concurrency: 'replace' }],
+      [1, { concurrency: 'allow' }],
+      [4, { concurrency: 'allow', maxConcurrent: random.integer(2, 3) }],
+    ]);
+    const misfire = random.pick<Policies>([
+      {},
+      { misfire: 'skip' },
+      { misfire: 'all', misfireLimit: random.integer(1, 4) },
+    ]);
+    const retries = random.chance(0.4)
+      ? { retries: { max: random.integer(1, 3), backoffSeconds: random.pick([0, 1, 5]) } }
+      : {};
+    const startDeadline = random.chance(0.3) ? { startDeadlineSeconds: 5 } : {};
+    return { ...concurrency, ...misfire, ...retries, ...startDeadline };
+  }
+
+  #textOf({ policies, ...definition }: Definition, description: string): string {
     this.#count++;
     const command = `${this.#options.name} ${this.#count}`;
-    return JSON.stringify({ ...definition, command, killGraceSeconds: 2, description });
+    const whole = { ...definition, ...policies, command, killGraceSeconds: 2, description };
+    return JSON.stringify(whole satisfies JobInput);
   }
 
   async #putByHand(name: string): Promise<void> {
@@ -316,7 +345,17 @@ function countedBy(definition: Definition): string {
 
 function readBack(name: string, kv: KeyValue): Definition | undefined {
   if (readDefinition(kv, 0).isMalformed) return undefined;
-  const value = JSON.parse(kv.value.toString()) as Definition;
-  const { cronExpr, enabled, concurrency, timeoutSeconds } = value;
-  return { name, cronExpr, enabled, concurrency, timeoutSeconds };
+  const value = JSON.parse(kv.value.toString()) as Definition & JobInput;
+  const { cronExpr, enabled, timeoutSeconds } = value;
+  const { concurrency, maxConcurrent, misfire, misfireLimit, retries, startDeadlineSeconds } =
+    value;
+  const policies = {
+    ...(concurrency === undefined ? {} : { concurrency }),
+    ...(maxConcurrent === undefined ? {} : { maxConcurrent }),
+    ...(misfire === undefined ? {} : { misfire }),
+    ...(misfireLimit === undefined ? {} : { misfireLimit }),
+    ...(retries === undefined ? {} : { retries }),
+    ...(startDeadlineSeconds === undefined ? {} : { startDeadlineSeconds }),
+  };
+  return { name, cronExpr, enabled, timeoutSeconds, policies };
 }

@@ -8,7 +8,11 @@ export interface DefinitionBook {
   readonly revision: number;
   readonly isMalformed: boolean;
   readonly enabled: boolean;
-  readonly forbid: boolean;
+  /** How many runs may be open; Infinity when there is no limit. */
+  readonly limit: number;
+  readonly concurrency: string;
+  /** How many ticks of one write-off may be caught up on. */
+  readonly catchUps: number;
   /** Unique for every definition that was ever put. */
   readonly command: string;
   /** The revision that its editor saw; undefined when it was put by hand. */
@@ -24,6 +28,8 @@ export interface FireBook {
   readonly cause: string;
   readonly tick: number;
   readonly attempt: number;
+  /** The tick or the trigger that this is an attempt of. */
+  readonly origin: string;
   readonly jobCreate: number;
   readonly claimRevision: number;
   readonly claimedAtMs: number;
@@ -44,6 +50,7 @@ export class JobBook {
   readonly accounted = new Set<number>();
   readonly claimed = new Set<string>();
   readonly requests = new Set<string>();
+  readonly retried = new Set<string>();
   /** Open ones, by fire id. */
   readonly fires = new Map<string, FireBook>();
 
@@ -68,7 +75,9 @@ export class JobBook {
 const malformed = {
   isMalformed: true,
   enabled: false,
-  forbid: true,
+  limit: 1,
+  concurrency: '',
+  catchUps: 0,
   command: '',
   base: undefined,
 } as const;
@@ -80,7 +89,7 @@ export function readDefinition(kv: KeyValue, revision: number): DefinitionBook {
   } catch {
     return { ...malformed, revision };
   }
-  const { command, cronExpr, description } = value;
+  const { command, cronExpr, description, concurrency, misfire } = value;
   const isWhole = typeof command === 'string' && typeof cronExpr === 'string';
   if (!isWhole || scheduleOfExpression(cronExpr) === undefined) return { ...malformed, revision };
   const base = /^base (\d+)$/.exec(typeof description === 'string' ? description : '')?.[1];
@@ -88,7 +97,9 @@ export function readDefinition(kv: KeyValue, revision: number): DefinitionBook {
     revision,
     isMalformed: false,
     enabled: value['enabled'] !== false,
-    forbid: value['concurrency'] !== 'allow',
+    limit: concurrency === 'allow' ? Number(value['maxConcurrent'] ?? Infinity) : 1,
+    concurrency: typeof concurrency === 'string' ? concurrency : 'forbid',
+    catchUps: misfire === 'skip' ? 0 : misfire === 'all' ? Number(value['misfireLimit']) : 1,
     command,
     base: base === undefined ? undefined : Number(base),
   };

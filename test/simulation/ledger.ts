@@ -6,20 +6,12 @@
  */
 import type { Commit, CommitEvent, EtcdStore } from './etcd-store.ts';
 import { earlyBoundMs } from './bounds.ts';
+import { byJob, parse, readCursor, root, text, type Changes } from './commit-changes.ts';
+import { DecisionChecks } from './decision-checks.ts';
 import { JobBook, readDefinition, type FireBook, type Json } from './job-book.ts';
 import { scheduleOfCanonical, ticksIn } from './schedules.ts';
 import type { SimTime } from './sim-time.ts';
 import type { Violations } from './violations.ts';
-
-interface Changes {
-  job: CommitEvent | undefined;
-  cursor: CommitEvent | undefined;
-  state: CommitEvent | undefined;
-  readonly fires: [string, CommitEvent][];
-  readonly triggers: [string, CommitEvent][];
-  readonly dones: [string, CommitEvent][];
-  readonly orders: [string, CommitEvent][];
-}
 
 interface Account {
   readonly what: string;
@@ -30,6 +22,8 @@ export interface Order {
   readonly name: string;
   readonly runId: string | undefined;
   readonly revision: number;
+  /** Undefined for what somebody put by hand without saying who. */
+  readonly by: string | undefined;
 }
 
 /** How a fire that is gone from etcd was settled, or a decision that was no fire. */
@@ -42,18 +36,16 @@ export interface Settlement {
   readonly value: Json;
 }
 
-export const root = '/cron/';
-
 export class Ledger {
   readonly books = new Map<string, JobBook>();
-  /** By the token that names who gave them. */
-  readonly orders = new Map<string, Order>();
+  readonly orders: Order[] = [];
   readonly settlements: Settlement[] = [];
   readonly firesByRun = new Map<string, FireBook>();
   readonly #requests = new Map<string, string>();
   readonly #store: EtcdStore;
   readonly #time: SimTime;
   readonly #violations: Violations;
+  readonly #checks: DecisionChecks;
   expectedTicks = 0;
   claims = 0;
   /** Called when a fire is settled as lost, or ended. */
@@ -63,6 +55,7 @@ export class Ledger {
     this.#store = store;
     this.#time = time;
     this.#violations = violations;
+    this.#checks = new DecisionChecks(store, violations);
     store.onCommit((commit) => this.#commit(commit));
   }
 
@@ -95,8 +88,12 @@ export class Ledger {
     this.#goneFires(book, changes, revision);
     for (const [id, { kv }] of changes.orders) {
       if (kv === undefined) continue;
-      const by = text(parse(kv.value)['by']) ?? `unsigned ${book.name}`;
-      this.orders.set(by, { name: book.name, runId: id === '' ? undefined : id, revision });
+      const by = text(parse(kv.value)['by']);
+      const isOpen = [...book.fires.values()].some(({ runId }) => runId === id);
+      if (id !== '' && by?.startsWith('human') === true && !isOpen) {
+        this.#bad('an order is answered as it is', book, `${id} is not open any more`);
+      }
+      this.orders.push({ name: book.name, runId: id === '' ? undefined : id, revision, by });
     }
   }
 
@@ -148,21 +145,30 @@ export class Ledger {
         continue;
       }
       const fire = this.#claimed(book, id, value, revision);
-      if (fire.cause === 'tick') {
+      if (id === `t${fire.tick}`) {
         accounts.push({ what: `run ${fire.runId}`, covers: (tick) => tick === fire.tick });
       }
+    }
+    // A tick that waits its turn, or is caught up on: its trigger accounts for it, and is accounted for.
+    for (const [id, { kv }] of changes.triggers) {
+      const match = /^[cq](\d+)$/.exec(id);
+      if (kv === undefined || match === null) continue;
+      const stood = Number(match[1]);
+      accounts.push({ what: `trigger ${id}`, covers: (tick) => tick === stood });
     }
     for (const [id, { kv }] of changes.dones) {
       if (kv === undefined) continue;
       const value = parse(kv.value);
       if (value['outcome'] === 'lost') continue;
       this.#notRun(book, id, value);
-      if (value['cause'] !== 'tick') continue;
+      const isOfTrigger = changes.triggers.some(([trigger]) => trigger === value['fireId']);
+      if (value['cause'] !== 'tick' || isOfTrigger) continue;
       const from = Number(value['fromTick']);
       const to = Number(value['toTick']);
+      const excepted = new Set((value['excepted'] ?? []) as readonly number[]);
       accounts.push({
         what: `${text(value['outcome']) ?? ''} (${from}, ${to}]`,
-        covers: (tick) => tick > from && tick <= to,
+        covers: (tick) => tick > from && tick <= to && !excepted.has(tick),
       });
     }
     return accounts;
@@ -179,6 +185,7 @@ export class Ledger {
       tick: Number(value['tick']),
       attempt: Number(value['attempt']),
       jobCreate: Number(value['jobCreate']),
+      origin: this.#originOf(book, id),
       claimRevision: revision,
       claimedAtMs: this.#time.nowMs,
       isOpen: true,
@@ -190,36 +197,47 @@ export class Ledger {
       .withPrefix(`${root}lock/${book.name}/`)
       .filter(({ key }) => !key.endsWith(`/${id}`));
     const kv = this.#store.get(`${root}jobs/${book.name}`);
-    const isTick = fire.cause === 'tick';
+    const isManual = fire.cause === 'manual';
     if (definition === undefined || definition.isMalformed) {
       this.#bad('a claim is from the current definition', book, `${id}: there is none`);
     } else {
       if (kv?.createRevision !== fire.jobCreate) {
         this.#bad('a claim is from the current definition', book, `${id} is of a former life`);
       }
-      if (isTick && !definition.enabled) {
+      if (!isManual && !definition.enabled) {
         this.#bad('a claim is from the current definition', book, `${id} while paused`);
       }
-      if (definition.forbid && others.length > 0) {
-        this.#bad(
-          'one open fire where overlap is forbidden',
-          book,
-          `${id} beside ${others.length}`,
-        );
+      if (others.length >= definition.limit) {
+        const what = `${id} beside ${others.length}, where ${definition.limit} may be`;
+        this.#bad('never more open fires than the limit', book, what);
       }
+    }
+    const slot = value['slot'];
+    if (slot !== undefined && others.some(({ value: held }) => parse(held)['slot'] === slot)) {
+      this.#bad('one fire a slot', book, `${id} beside another in slot ${Number(slot)}`);
     }
     if (this.#store.get(`${root}session/${fire.session}`) === undefined) {
       this.#bad('only a live session claims', book, `${id} by ${fire.worker}`);
     }
-    if (isTick && fire.tick > this.#time.trueWallMs + earlyBoundMs) {
+    if (!fire.origin.startsWith('m') && fire.tick > this.#time.trueWallMs + earlyBoundMs) {
       this.#bad('no claim before its tick', book, `${id} claimed by ${fire.worker}`);
     }
-    const key = `${fire.fireId}/${fire.attempt}/${fire.jobCreate}`;
+    const key = `${fire.origin}/${fire.attempt}/${fire.jobCreate}`;
     if (book.claimed.has(key)) this.#bad('one run a fire', book, `${key} is claimed twice`);
     book.claimed.add(key);
     book.fires.set(id, fire);
     this.firesByRun.set(fire.runId, fire);
     return fire;
+  }
+
+  /** Which fire a claim is an attempt of: a tick, or a person's trigger. */
+  #originOf(book: JobBook, id: string): string {
+    const tick = /^[tcq](\d+)$/.exec(id)?.[1];
+    if (tick !== undefined) return `t${tick}`;
+    if (!id.startsWith('y')) return id;
+    const former = this.firesByRun.get(id.slice(1));
+    if (former === undefined) this.#bad('a retry follows a run', book, id);
+    return former?.origin ?? id;
   }
 
   #notRun(book: JobBook, id: string, value: Json): void {
@@ -237,32 +255,15 @@ export class Ledger {
     ) {
       this.#bad('nothing is written off early', book, `${to} is not 2 s old`);
     }
-    if (reason.startsWith('an earlier run is still open')) {
-      const holders = this.#store.withPrefix(`${root}lock/${book.name}/`);
-      const isHeld = holders.some(({ value: held }) => {
-        const session = text(parse(held)['session']) ?? '';
-        return this.#store.get(`${root}session/${session}`) !== undefined;
-      });
-      if (!isHeld) this.#bad('a fire is refused only for a live holder', book, `${id}: no holder`);
-    }
-    this.#refusal(book, id, reason, Number(value['jobCreate']));
-  }
-
-  /** A trigger is refused for what is so, not for what a worker once saw. */
-  #refusal(book: JobBook, id: string, reason: string, jobCreate: number): void {
-    const { current } = book;
     const create = this.#store.get(`${root}jobs/${book.name}`)?.createRevision ?? 0;
-    const isTrue =
-      reason === 'the job was deleted'
-        ? current === undefined
-        : reason === 'the job was deleted and made anew'
-          ? create !== jobCreate
-          : reason === 'the definition is not valid'
-            ? current?.isMalformed === true
-            : reason === 'the job is paused'
-              ? current?.enabled === false
-              : true;
-    if (!isTrue) this.#bad('a trigger is refused for a true reason', book, `${id}: ${reason}`);
+    const isDecided = /^no worker started|^an earlier run|still open$|^another fire/.test(reason);
+    if (isDecided && create !== Number(value['jobCreate'])) {
+      this.#bad('a decision is from the current definition', book, `${id} is of a former life`);
+    }
+    if (/^an earlier run is|runs are still open$|^another fire is waiting/.test(reason)) {
+      this.#checks.needHolders(book, id);
+    }
+    this.#checks.refusal(book, id, reason, Number(value['jobCreate']));
   }
 
   #triggers(book: JobBook, changes: Changes): void {
@@ -273,10 +274,7 @@ export class Ledger {
           this.#bad('one trigger a request', book, `${request} put a second one`);
         }
         if (request !== undefined) book.requests.add(request);
-        const created = this.#store.get(`${root}jobs/${book.name}`)?.createRevision;
-        if (created !== Number(parse(kv.value)['jobCreate'])) {
-          this.#bad('a trigger is of the life of its job', book, id);
-        }
+        this.#newTrigger(book, changes, id, parse(kv.value));
         continue;
       }
       const runs = changes.fires.filter(([fireId, event]) => fireId === id && event.kv);
@@ -291,6 +289,10 @@ export class Ledger {
         );
       }
     }
+    const caughtUp = changes.triggers.filter(([id, { kv }]) => kv && id.startsWith('c')).length;
+    if (caughtUp > (book.current?.catchUps ?? 0)) {
+      this.#bad('a decision is from the current definition', book, `${caughtUp} are caught up on`);
+    }
     // A run of a trigger must have used the trigger up.
     for (const [id, { kv, previous }] of changes.fires) {
       if (kv === undefined || previous !== undefined || parse(kv.value)['cause'] === 'tick')
@@ -299,6 +301,28 @@ export class Ledger {
         this.#bad('one account a trigger', book, `${id} was claimed without its trigger`);
       }
     }
+  }
+
+  #newTrigger(book: JobBook, changes: Changes, id: string, value: Json): void {
+    const created = this.#store.get(`${root}jobs/${book.name}`)?.createRevision;
+    if (!id.startsWith('y')) {
+      if (created !== Number(value['jobCreate'])) {
+        this.#bad('a trigger is of the life of its job', book, id);
+      }
+      if (id.startsWith('q')) this.#checks.queued(book, id);
+      return;
+    }
+    // The next attempt comes with the end of the former one, in the same revision, once.
+    const runId = id.slice(1);
+    const former = this.firesByRun.get(runId);
+    const isWithEnd = changes.fires.some(
+      ([fireId, event]) => fireId === former?.fireId && event.kv === undefined,
+    );
+    if (former === undefined || !isWithEnd || Number(value['attempt']) !== former.attempt + 1) {
+      this.#bad('a retry follows a run', book, `${id} without the end of its former attempt`);
+    }
+    if (book.retried.has(runId)) this.#bad('a run is retried once', book, runId);
+    book.retried.add(runId);
   }
 
   #goneFires(book: JobBook, changes: Changes, revision: number): void {
@@ -347,52 +371,4 @@ export class Ledger {
   #bad(invariant: string, book: JobBook, detail: string): void {
     this.#violations.report(invariant, `${book.name}: ${detail}`);
   }
-}
-
-function byJob(events: readonly CommitEvent[]): Map<string, Changes> {
-  const jobs = new Map<string, Changes>();
-  for (const event of events) {
-    if (!event.key.startsWith(root)) continue;
-    const [folder = '', name = '', ...rest] = event.key.slice(root.length).split('/');
-    if (folder === 'session' || folder === 'workers' || folder === 'once') continue;
-    let changes = jobs.get(name);
-    if (changes === undefined) {
-      changes = {
-        job: undefined,
-        cursor: undefined,
-        state: undefined,
-        fires: [],
-        triggers: [],
-        dones: [],
-        orders: [],
-      };
-      jobs.set(name, changes);
-    }
-    const id = rest.join('/');
-    if (folder === 'jobs') changes.job = event;
-    else if (folder === 'cursor') changes.cursor = event;
-    else if (folder === 'state') changes.state = event;
-    else if (folder === 'lock') changes.fires.push([id, event]);
-    else if (folder === 'trigger') changes.triggers.push([id, event]);
-    else if (folder === 'done') changes.dones.push([id, event]);
-    else if (folder === 'killer') changes.orders.push([id, event]);
-  }
-  return jobs;
-}
-
-function readCursor(value: string | undefined): { tick: number; schedule: string } | undefined {
-  if (value === undefined || !/^\d{16} \S/.test(value)) return undefined;
-  return { tick: Number(value.slice(0, 16)), schedule: value.slice(17) };
-}
-
-function parse(value: Buffer): Json {
-  try {
-    return JSON.parse(value.toString()) as Json;
-  } catch {
-    return {};
-  }
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined;
 }

@@ -47,15 +47,15 @@ export class RunOracle implements RunWitness {
       return;
     }
     if (!fire.isOpen) this.#bad('no start after its fire was settled', spec, `on ${worker}`);
-    const key = `${fire.name}/${fire.fireId}/${fire.attempt}/${fire.jobCreate}`;
+    const key = `${fire.name}/${fire.origin}/${fire.attempt}/${fire.jobCreate}`;
     if (this.#started.has(key)) this.#bad('one run a fire', spec, `${key} is started twice`);
     this.#started.add(key);
-    if (fire.tick > this.#time.trueWallMs + earlyBoundMs) {
+    if (!fire.origin.startsWith('m') && fire.tick > this.#time.trueWallMs + earlyBoundMs) {
       const earlyMs = Math.round(fire.tick - this.#time.trueWallMs);
       this.#bad('no start before its tick', spec, `${earlyMs} ms early on ${worker}`);
     }
     this.#checkDefinition(fire, spec);
-    this.#checkOverlap(worker, spec);
+    this.#checkOverlap(worker, spec, fire);
     this.#running.set(spec.runId, { worker, spec, fire });
   }
 
@@ -73,14 +73,15 @@ export class RunOracle implements RunWitness {
   checkOrder(runId: string, job: string, reason: string): void {
     const by = /^killed by (.+?)(?: before the start)?$/.exec(reason)?.[1];
     if (by === undefined) return;
-    const order = this.#ledger.orders.get(by === 'an order in etcd' ? `unsigned ${job}` : by);
     const fire = this.#ledger.firesByRun.get(runId);
-    const hits =
-      order !== undefined &&
-      fire !== undefined &&
-      order.name === job &&
-      (order.runId === undefined || order.runId === runId) &&
-      fire.claimRevision < order.revision;
+    const signed = by === 'an order in etcd' ? undefined : by;
+    const hits = this.#ledger.orders.some(
+      (order) =>
+        order.by === signed &&
+        order.name === job &&
+        (order.runId === undefined || order.runId === runId) &&
+        (fire?.claimRevision ?? Infinity) < order.revision,
+    );
     if (hits) return;
     this.#violations.report('an order hits only what it named', `${job} run ${runId}: ${reason}`);
   }
@@ -98,15 +99,20 @@ export class RunOracle implements RunWitness {
     }
   }
 
-  /** A run that may overlap and was settled while it ran on is not known to anybody any more. */
-  #checkOverlap(worker: string, spec: RunSpec): void {
-    if (!spec.guarded) return;
-    for (const other of this.#running.values()) {
-      if (other.spec.job !== spec.job) continue;
-      if (!other.spec.guarded && other.fire?.isOpen !== true) continue;
-      const what = `${spec.runId} on ${worker} while ${other.spec.runId} on ${other.worker}`;
-      this.#bad('no overlap where it is forbidden', spec, what);
+  #checkOverlap(worker: string, spec: RunSpec, fire: FireBook): void {
+    const limit = this.#ledger.book(fire.name).at(fire.claimRevision)?.limit ?? 1;
+    // One that may overlap and was settled while it ran on is not known to anybody any more.
+    const others = [...this.#running.values()].filter(
+      (other) => other.spec.job === spec.job && (other.spec.guarded || other.fire?.isOpen === true),
+    );
+    const where = others.map((other) => `${other.spec.runId} on ${other.worker}`).join(', ');
+    if (others.length >= limit) {
+      this.#bad('never more running than the limit', spec, `on ${worker} while ${where}`);
     }
+    const former = others.find(
+      (other) => other.fire?.origin === fire.origin && other.fire.jobCreate === fire.jobCreate,
+    );
+    if (former !== undefined) this.#bad('attempts follow one another', spec, `while ${where}`);
   }
 
   #settled(fire: FireBook, kind: Settlement['kind']): void {

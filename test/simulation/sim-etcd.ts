@@ -34,12 +34,18 @@ export interface Link {
   /** A watch that is open says nothing more. */
   isWatchHung: boolean;
   watchLagMs: number;
+  /** What a message usually takes at most: how far away this process is. */
+  readonly usualMs: number;
+  /** What an event of a watch usually takes at most. */
+  readonly usualLagMs: number;
   /** Counted up to cut the open watch. */
   watchCuts: number;
 }
 
-export function clearLink(): Link {
+export function clearLink(usualMs = 4, usualLagMs = 3): Link {
   return {
+    usualMs,
+    usualLagMs,
     state: 'up',
     repliesLost: false,
     isDeposed: false,
@@ -70,7 +76,6 @@ export interface SimEtcdOptions {
 
 const defaultTimeoutMs = 3000;
 const fastestMs = 0.4;
-const usualMs = 4;
 
 interface Call<T> {
   readonly what: string;
@@ -249,7 +254,7 @@ export class SimEtcd implements Etcd {
 
   #delayMs(): number {
     const { link, random } = this.#options;
-    if (random.chance(link.slowChance)) return random.between(usualMs, link.slowMs);
-    return fastestMs + random.next() ** 2 * usualMs;
+    if (random.chance(link.slowChance)) return random.between(link.usualMs, link.slowMs);
+    return fastestMs + random.next() ** 2 * link.usualMs;
   }
 }

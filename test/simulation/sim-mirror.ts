@@ -144,7 +144,7 @@ export class SimMirror implements Mirror {
     if (commits.length === 0) return;
     this.#sent = store.revision;
     const { time } = process.machine;
-    const delayMs = random.between(0.3, 3) + random.next() * link.watchLagMs;
+    const delayMs = 0.3 + random.next() * (link.usualLagMs + link.watchLagMs);
     this.#lastArrivalMs = Math.max(this.#lastArrivalMs + 0.001, time.nowMs + delayMs);
     time.after(this.#lastArrivalMs - time.nowMs, () => {
       process.deliver(() => this.#receive(stream, commits));

@@ -132,7 +132,8 @@ class World {
         isSpoolDurable: mutation.forgetsDisk !== true,
         witness: createClaimWitness(this.#ledger, this.violations),
       };
-      this.#workers.push(new SimWorker(parts, machine, slots, random.stream(`worker ${i}`)));
+      const link = clearLink(draw.pick([4, 4, 60, 250]), draw.pick([3, 3, 100, 900]));
+      this.#workers.push(new SimWorker(parts, machine, link, slots, random.stream(`worker ${i}`)));
     }
     for (let i = 1; i <= masters; i++) links.push(this.#addHuman(`human-${i}`));
     this.#weather = new Weather({
@@ -159,6 +160,7 @@ class World {
       this.#time.after(random.between(0, 5_000), () => void first?.create(name));
     }
     for (const human of this.#humans) this.#busy(human, random);
+    this.#flurry(random);
     this.#weather.start();
     await this.#until(this.#minutes * 60_000);
     this.#isBusy = false;
@@ -223,6 +225,21 @@ class World {
     });
   }
 
+  /** Everybody at the same job at the same time, and at the moment it is due. */
+  #flurry(random: SeededRandom): void {
+    this.#time.after(random.exponential(15_000), () => {
+      if (!this.#isBusy) return;
+      const name = random.pick(this.#jobs);
+      const toSecondMs = 1_000 - (this.#time.nowMs % 1_000);
+      for (const human of [...this.#humans, ...this.#humans]) {
+        this.#time.after(Math.max(0, toSecondMs + random.between(-150, 250)), () => {
+          void human.act(name);
+        });
+      }
+      this.#flurry(random);
+    });
+  }
+
   #machine(name: string, random: SeededRandom): SimMachine {
     const isFair = this.#options.isFair === true;
     // Most clocks are kept; some are at the bound or far beyond it.
@@ -235,7 +252,8 @@ class World {
     return new SimMachine({
       name,
       time: this.#time,
-      rate: 1 + random.between(-0.004, 0.004),
+      // Now and then a bad crystal; the others are disciplined.
+      rate: 1 + random.between(-1, 1) * (random.chance(0.1) ? 0.004 : 0.0005),
       wallOffsetMs,
       bootMs: random.between(1_000, 1_000_000),
     });
@@ -245,7 +263,7 @@ class World {
     const random = this.#random.stream(name);
     const machine = this.#machine(name, random.stream('machine'));
     const process = new SimProcess(machine, random.stream('process'));
-    const link = clearLink();
+    const link = clearLink(random.pick([4, 60, 250]));
     const etcd = new SimEtcd({ store: this.#etcd, process, link, random: random.stream('net') });
     this.#humans.push(
       new Human({

@@ -51,10 +51,9 @@ export class Weather {
     this.#isOver = true;
     const { workers, links, history } = this.#options;
     history.isDown = false;
-    for (const link of links) Object.assign(link, clearLink(), { watchCuts: link.watchCuts });
+    for (const link of links) mend(link);
     for (const worker of workers) {
-      const { link } = worker;
-      Object.assign(link, clearLink(), { watchCuts: link.watchCuts });
+      mend(worker.link);
       worker.disk.isRefusing = false;
       worker.disk.slowMs = 3;
       worker.mostMessageMs = 2;
@@ -97,10 +96,10 @@ export class Weather {
       [4, (target) => this.#slowNetwork(target)],
       [3, (target) => this.#stepClock(target)],
       [3, (target) => this.#watch(target)],
-      [3, (target) => this.#revoke(target)],
+      [4, (target) => this.#revoke(target)],
       [3, (target) => this.#depose(target)],
       [2, (target) => this.#disk(target)],
-      [2, (target) => this.#slowGuardian(target)],
+      [3, (target) => this.#slowGuardian(target)],
     ];
     this.#random.weighted(faults)(worker);
   }
@@ -262,8 +261,16 @@ export class Weather {
     const { etcd } = this.#options;
     const mine = etcd
       .withPrefix('/cron/session/')
-      .find((kv) => kv.value.toString().includes(`"${worker.name}"`));
+      .findLast((kv) => kv.value.toString().includes(`"${worker.name}"`));
     if (mine === undefined) return;
+    if (this.#random.chance(0.2)) {
+      this.#tell(worker.name, 'has its session key deleted by hand');
+      const deletion = { delete: { key: mine.key } };
+      etcd.txn({ compare: [], success: [deletion], failure: [] });
+      return;
+    }
+    // It hurts most when the worker does not hear of it.
+    if (this.#random.chance(0.5)) this.#partition(worker);
     this.#tell(worker.name, 'has its lease revoked by mistake');
     etcd.revoke(mine.lease);
   }
@@ -303,8 +310,13 @@ export class Weather {
     this.#tell(worker.name, 'has a slow guardian', ms);
     this.#during(
       ms,
-      () => (worker.mostMessageMs = 3_000),
+      () => (worker.mostMessageMs = 6_000),
       () => (worker.mostMessageMs = 2),
     );
   }
+}
+
+function mend(link: Link): void {
+  const { watchCuts, usualMs, usualLagMs } = link;
+  Object.assign(link, clearLink(usualMs, usualLagMs), { watchCuts });
 }

@@ -44,7 +44,7 @@ function verdicts({ results }: TxnResult): boolean[] {
   return results.map((result) => result.kind === 'txn' && result.result.succeeded);
 }
 
-export function etcdContract(name: string, create: () => Promise<EtcdUnderTest>): void {
+export function etcdContract(name: string, start: () => Promise<EtcdUnderTest>): void {
   describe(`etcd contract: ${name}`, () => {
     let rig: EtcdUnderTest;
     let etcd: Etcd;
@@ -54,7 +54,7 @@ export function etcdContract(name: string, create: () => Promise<EtcdUnderTest>)
       (await etcd.txn({ compare, success: [], failure: [] })).succeeded;
 
     before(async () => {
-      rig = await create();
+      rig = await start();
       ({ etcd } = rig);
     });
     after(() => rig.stop());
@@ -200,7 +200,7 @@ export function etcdContract(name: string, create: () => Promise<EtcdUnderTest>)
 
     it('nested: all is of one revision, and each answers for itself', async () => {
       const p = newPrefix();
-      const before = await etcd.txn(always([put(`${p}taken`, 'theirs')]));
+      const former = await etcd.txn(always([put(`${p}taken`, 'theirs')]));
       const claim = (key: string): Op => ({
         txn: {
           compare: [absent(`${p}${key}`)],
@@ -210,7 +210,7 @@ export function etcdContract(name: string, create: () => Promise<EtcdUnderTest>)
       });
       const answer = await etcd.txn(always([claim('free'), claim('taken'), claim('free2')]));
       assert.deepEqual(verdicts(answer), [true, false, true]);
-      assert.equal(answer.revision, before.revision + 1);
+      assert.equal(answer.revision, former.revision + 1);
       const refused = answer.results[1];
       assert.ok(refused?.kind === 'txn' && refused.result.results[0]?.kind === 'get');
       assert.equal(refused.result.results[0].kvs[0]?.value.toString(), 'theirs');
@@ -372,7 +372,7 @@ export function etcdContract(name: string, create: () => Promise<EtcdUnderTest>)
       await mirror.start();
       await rig.until('connected', () => recorder.isConnected);
       const { id: lease } = await etcd.grantLease(60);
-      const puts = ['a', 'b'].map((name): Op => ({ put: { key: p + name, value: '1', lease } }));
+      const puts = ['a', 'b'].map((end): Op => ({ put: { key: p + end, value: '1', lease } }));
       await etcd.txn(always(puts));
       await etcd.revokeLease(lease);
       await rig.until('gone', () => recorder.received.length >= 4);
@@ -386,8 +386,7 @@ export function etcdContract(name: string, create: () => Promise<EtcdUnderTest>)
       await mirror.stop();
     });
 
-    // The last one: what it compacts is gone for all others.
-    it('names a compacted revision as such', async () => {
+    it('names a compacted revision as such (the last: it is gone for all others)', async () => {
       const key = `${newPrefix()}a`;
       const { revision } = await etcd.txn(always([put(key)]));
       await etcd.txn(always([put(key, '2')]));

@@ -1,0 +1,61 @@
+/**
+ * Whether what a worker decided was so at the moment of the decision, whatever it once saw: refusals,
+ * holders of a job that is full, fires that wait.
+ */
+import { parse, root, text } from './commit-changes.ts';
+import type { EtcdStore } from './etcd-store.ts';
+import type { JobBook } from './job-book.ts';
+import type { Violations } from './violations.ts';
+
+export class DecisionChecks {
+  readonly #store: EtcdStore;
+  readonly #violations: Violations;
+
+  constructor(store: EtcdStore, violations: Violations) {
+    this.#store = store;
+    this.#violations = violations;
+  }
+
+  /** A dead holder's tick stays claimable until that holder is settled. */
+  needHolders(book: JobBook, id: string): void {
+    const holders = this.#store.withPrefix(`${root}lock/${book.name}/`);
+    const live = holders.filter(({ value: held }) => {
+      const session = text(parse(held)['session']) ?? '';
+      return this.#store.get(`${root}session/${session}`) !== undefined;
+    });
+    if (live.length < (book.current?.limit ?? 1)) {
+      this.#bad('a fire is refused only for live holders', book, `${id}: ${live.length} of them`);
+    }
+  }
+
+  /** A trigger is refused for what is so, not for what a worker once saw. */
+  refusal(book: JobBook, id: string, reason: string, jobCreate: number): void {
+    const { current } = book;
+    const create = this.#store.get(`${root}jobs/${book.name}`)?.createRevision ?? 0;
+    const isTrue =
+      reason === 'the job was deleted'
+        ? current === undefined
+        : reason === 'the job was deleted and made anew'
+          ? create !== jobCreate
+          : reason === 'the definition is not valid'
+            ? current?.isMalformed === true
+            : reason === 'the job is paused'
+              ? current?.enabled === false
+              : true;
+    if (!isTrue) this.#bad('a trigger is refused for a true reason', book, `${id}: ${reason}`);
+  }
+
+  queued(book: JobBook, id: string): void {
+    this.needHolders(book, id);
+    if (!['queue', 'replace'].includes(book.current?.concurrency ?? '')) {
+      this.#bad('a decision is from the current definition', book, `${id} is queued`);
+    }
+    if (this.#store.withPrefix(`${root}trigger/${book.name}/`).length > 1) {
+      this.#bad('one fire waits', book, `${id} is not the only one`);
+    }
+  }
+
+  #bad(invariant: string, book: JobBook, detail: string): void {
+    this.#violations.report(invariant, `${book.name}: ${detail}`);
+  }
+}

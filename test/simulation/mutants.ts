@@ -1,0 +1,226 @@
+/**
+ * Every guard of every transaction, and every other rule that can be taken out from outside the code:
+ * one mutant each. A guard is taken out of the transactions as the server applies them, so that the
+ * code under test stays as it is.
+ */
+import type { Compare, Op, Txn } from '../../shared/etcd/port.ts';
+import type { Mutation } from './simulate.ts';
+
+export interface Mutant {
+  readonly transaction: string;
+  readonly guard: string;
+  /** A new one for every simulation. */
+  readonly create: () => Mutation;
+}
+
+const folders = [
+  'jobs',
+  'cursor',
+  'session',
+  'workers',
+  'lock',
+  'slot',
+  'trigger',
+  'once',
+  'killer',
+  'done',
+  'state',
+];
+
+function folderOf(key: string): string {
+  return folders.find((folder) => key.startsWith(`/cron/${folder}/`)) ?? '';
+}
+
+interface Shape {
+  readonly puts: ReadonlySet<string>;
+  readonly deletes: ReadonlySet<string>;
+  readonly guards: ReadonlySet<string>;
+  readonly putKeys: readonly string[];
+}
+
+function shapeOf(txn: Txn): Shape {
+  const putKeys = txn.success.flatMap((op) => ('put' in op ? [op.put.key] : []));
+  const deleted = txn.success.flatMap((op) => ('delete' in op ? [op.delete.key] : []));
+  return {
+    puts: new Set(putKeys.map(folderOf)),
+    deletes: new Set(deleted.map(folderOf)),
+    guards: new Set(txn.compare.map(({ key }) => folderOf(key))),
+    putKeys,
+  };
+}
+
+/** The name of a transaction by what it does; '' for reads and what is put by hand. */
+export function nameOf(txn: Txn): string {
+  const { puts, deletes, guards, putKeys } = shapeOf(txn);
+  const has = (guard: string): boolean => guards.has(guard);
+  if (puts.has('lock')) {
+    if (puts.has('cursor')) return 'claimTick';
+    return deletes.has('trigger') ? 'claimTrigger' : 'reownFire';
+  }
+  if (deletes.has('lock')) {
+    if (!puts.has('done')) return 'completeRun';
+    const session = txn.compare.find(({ key }) => folderOf(key) === 'session');
+    return session?.op === '=' ? 'settleVanished' : 'settleLateClaim';
+  }
+  if (deletes.has('trigger')) return 'refuseTrigger';
+  if (puts.has('jobs') || deletes.has('jobs')) return has('jobs') ? 'editJob' : '';
+  if (puts.has('cursor')) {
+    if (!has('session')) return 'adoptJob';
+    if (!has('lock')) return 'writeOff';
+    return putKeys.some((key) => /\/trigger\/[^/]+\/q/.test(key)) ? 'queueTick' : 'refuseOverlap';
+  }
+  if (puts.has('once')) return 'requestTrigger';
+  if (puts.has('session')) return 'session begins';
+  if (puts.has('workers')) return 'session beats';
+  if (puts.has('killer') && has('lock')) return 'orderKill';
+  if (deletes.has('done')) return 'forgetDone';
+  return '';
+}
+
+/** Applies `change` to every transaction of that name, however deep it is nested. */
+function altering(name: string, change: (txn: Txn) => Txn): Mutation {
+  const alter = (txn: Txn): Txn => {
+    const deep = (op: Op): Op => ('txn' in op ? { txn: alter(op.txn) } : op);
+    const isLeaf = nameOf(txn) === name;
+    const result = isLeaf ? change(txn) : txn;
+    return { ...result, success: result.success.map(deep), failure: result.failure.map(deep) };
+  };
+  return { alter };
+}
+
+function without(transaction: string, guard: string, isIt: (compare: Compare) => boolean): Mutant {
+  return {
+    transaction,
+    guard,
+    create: () =>
+      altering(transaction, (txn) => ({
+        ...txn,
+        compare: txn.compare.filter((compare) => !isIt(compare)),
+      })),
+  };
+}
+
+/** Of a transaction that guards several sessions, the first is the decider's own. */
+function withoutSessions(transaction: string, whose: 'own' | 'holders'): Mutant {
+  const guard = whose === 'own' ? 'own session alive' : 'session of every holder alive';
+  return changed(transaction, guard, (txn) => {
+    const own = txn.compare.find(on('session'));
+    const isKept = (compare: Compare): boolean =>
+      !on('session')(compare) || (compare === own) !== (whose === 'own');
+    return { ...txn, compare: txn.compare.filter(isKept) };
+  });
+}
+
+const on =
+  (folder: string, target?: Compare['target']) =>
+  (compare: Compare): boolean =>
+    folderOf(compare.key) === folder && (target === undefined || compare.target === target);
+
+const isRange = (compare: Compare): boolean => compare.rangeEnd !== undefined;
+
+function changed(transaction: string, guard: string, change: (txn: Txn) => Txn): Mutant {
+  return { transaction, guard, create: () => altering(transaction, change) };
+}
+
+function rule(transaction: string, guard: string, mutation: Mutation): Mutant {
+  return { transaction, guard, create: () => mutation };
+}
+
+/** The cursor that an edit or an adoption puts keeps the tick that it had. */
+function keepTick(txn: Txn): Txn {
+  const seen = txn.compare.find(on('cursor', 'value'));
+  if (seen === undefined) return txn;
+  const tick = String(seen.value).slice(0, 16);
+  return {
+    ...txn,
+    success: txn.success.map((op) =>
+      'put' in op && folderOf(op.put.key) === 'cursor'
+        ? { put: { ...op.put, value: tick + op.put.value.toString().slice(16) } }
+        : op,
+    ),
+  };
+}
+
+/** A deleted job takes its cursor along. */
+function dropTombstone(txn: Txn): Txn {
+  return {
+    ...txn,
+    success: txn.success.map((op) =>
+      'put' in op && op.put.value.toString().endsWith(' x') ? { delete: { key: op.put.key } } : op,
+    ),
+  };
+}
+
+function dropPut(folder: string): (txn: Txn) => Txn {
+  return (txn) => ({
+    ...txn,
+    success: txn.success.filter((op) => !('put' in op) || folderOf(op.put.key) !== folder),
+  });
+}
+
+export const mutants: readonly Mutant[] = [
+  without('session begins', 'no such session key', on('session')),
+  without('session beats', 'session key is there', on('session')),
+  without('claimTick', 'definition as scheduled from', on('jobs')),
+  without('claimTick', 'cursor exactly as seen', on('cursor')),
+  without('claimTick', 'no fire at all (limit 1)', (c) => on('lock')(c) && isRange(c)),
+  without('claimTick', 'this fire not there (other limits)', (c) => on('lock')(c) && !isRange(c)),
+  without('claimTick', 'slot is free (limit n)', on('slot')),
+  without('claimTick', 'session alive', on('session')),
+  changed('claimTick', 'else-read: the fire is mine', (txn) => ({ ...txn, failure: [] })),
+  without('claimTrigger', 'definition as scheduled from', on('jobs')),
+  without('claimTrigger', 'trigger exactly as seen', on('trigger')),
+  without('claimTrigger', 'no fire at all (limit 1)', (c) => on('lock')(c) && isRange(c)),
+  without(
+    'claimTrigger',
+    'this fire not there (other limits)',
+    (c) => on('lock')(c) && !isRange(c),
+  ),
+  without('claimTrigger', 'slot is free (limit n)', on('slot')),
+  without('claimTrigger', 'session alive', on('session')),
+  changed('claimTrigger', 'else-read: the fire is mine', (txn) => ({ ...txn, failure: [] })),
+  without('refuseTrigger', 'trigger as seen', on('trigger')),
+  without('refuseTrigger', 'session alive', on('session')),
+  without('refuseTrigger', 'what made it so', on('jobs')),
+  without('writeOff', 'definition as scheduled from', on('jobs')),
+  without('writeOff', 'cursor exactly as seen', on('cursor')),
+  without('writeOff', 'session alive', on('session')),
+  without('refuseOverlap', 'definition as scheduled from', on('jobs')),
+  without('refuseOverlap', 'cursor exactly as seen', on('cursor')),
+  withoutSessions('refuseOverlap', 'own'),
+  withoutSessions('refuseOverlap', 'holders'),
+  without('refuseOverlap', 'every holder’s fire as seen', on('lock')),
+  without('queueTick', 'definition as scheduled from', on('jobs')),
+  without('queueTick', 'cursor exactly as seen', on('cursor')),
+  withoutSessions('queueTick', 'own'),
+  withoutSessions('queueTick', 'holders'),
+  without('queueTick', 'every holder’s fire as seen', on('lock')),
+  without('queueTick', 'no trigger waits', on('trigger')),
+  without('completeRun', 'fire as claimed or re-owned', on('lock')),
+  without('settleVanished', 'fire as seen', on('lock')),
+  without('settleVanished', 'its session gone', on('session')),
+  without('settleLateClaim', 'fire as seen', on('lock')),
+  without('settleLateClaim', 'own session alive', on('session')),
+  without('reownFire', 'fire as known', on('lock')),
+  without('reownFire', 'new session alive', on('session')),
+  without('forgetDone', 'record as spooled', on('done')),
+  without('editJob', 'definition as read', on('jobs')),
+  without('editJob', 'cursor as read', on('cursor')),
+  changed('editJob', 'cursor to max(cursor, now)', keepTick),
+  changed('editJob', 'tombstone of a deleted job', dropTombstone),
+  changed('editJob', 'missed span of the old schedule', dropPut('done')),
+  without('adoptJob', 'definition as seen', on('jobs')),
+  without('adoptJob', 'cursor as seen', on('cursor')),
+  changed('adoptJob', 'cursor to max(cursor, now)', keepTick),
+  changed('adoptJob', 'missed span of the old schedule', dropPut('done')),
+  without('requestTrigger', 'request not taken before', on('once')),
+  without('requestTrigger', 'definition of this life', on('jobs')),
+  without('orderKill', 'the named fire is open', on('lock')),
+  rule('start', 'guardian keeps the session deadline', { ignoresDeadline: true }),
+  rule('start', 'guardian keeps the second after the claim', { ignoresStartBy: true }),
+  rule('clock', 'wall clock compared with the fleet', { trustsOwnClock: true }),
+  rule('settleVanished', 'silent for TTL + 1 s (server grants longer leases)', {
+    longLeases: true,
+  }),
+  rule('spool', 'answered only when on disk', { forgetsDisk: true }),
+];
