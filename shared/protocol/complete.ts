@@ -1,11 +1,12 @@
 /**
- * Transaction 7: the end of a run, sent only after its outcome is safe in the spool, and
- * transaction 10, taking an open fire along into a new session.
+ * Transaction 7: the end of a run, sent only after its outcome is safe in the spool; the end of a fire
+ * that is given up before anything ran (3); and transaction 10, taking an open fire along into a new
+ * session.
  */
-import type { Txn, TxnResult } from '../etcd/port.ts';
+import type { Op, Txn, TxnResult } from '../etcd/port.ts';
 import type { Keys } from './keys.ts';
 import { putRetry, type Retry } from './retry.ts';
-import { encodeValue, type FireValue, type StateValue } from './values.ts';
+import { encodeValue, type FireValue, type NotRunValue, type StateValue } from './values.ts';
 
 export interface Completion {
   readonly keys: Keys;
@@ -14,7 +15,6 @@ export interface Completion {
   readonly runId: string;
   /** mod revision of the fire as this worker last wrote it. */
   readonly fireModRevision: number;
-  /** Absent when the fire was given up before anything ran. */
   readonly state?: StateValue;
   /** Number of the slot that the fire holds. */
   readonly slot?: number;
@@ -46,6 +46,23 @@ export function completeRun(completion: Completion): Txn {
   };
 }
 
+export interface GivenUp extends Omit<Completion, 'state' | 'retry'> {
+  readonly done: NotRunValue;
+  readonly doneId: string;
+}
+
+/**
+ * Guard: the fire is as claimed (or as re-owned). Deletes it and all that hangs on it, and puts the
+ * `done` record that says why it did not run: one account, of whoever comes first, for a fire that a
+ * survivor may settle as lost at the same time.
+ */
+export function giveUpFire(givenUp: GivenUp): Txn {
+  const { keys, name, done, doneId } = givenUp;
+  const completion = completeRun(givenUp);
+  const put: Op = { put: { key: keys.done(name, doneId), value: encodeValue(done) } };
+  return { ...completion, success: [...completion.success, put] };
+}
+
 export type CompletionVerdict =
   | { readonly kind: 'completed' }
   /** The fire is still this run's, at another revision: try again with it. */
@@ -54,7 +71,7 @@ export type CompletionVerdict =
   | { readonly kind: 'gone' };
 
 export function readCompletion(
-  completion: Completion,
+  completion: Pick<Completion, 'runId'>,
   result: TxnResult,
   parseFire: (bytes: Buffer) => FireValue | undefined,
 ): CompletionVerdict {

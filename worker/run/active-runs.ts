@@ -17,7 +17,7 @@ import type { WonFire } from '../schedule/carry-out.ts';
 import type { Spool } from '../spool/port.ts';
 import { Completer } from './completer.ts';
 import { confirmStart, type StartVerdict } from './confirm-start.ts';
-import { endOfResult, factsOf, lostEnd, notStartedRecord } from './run-records.ts';
+import { endOfResult, factsOf, lostEnd } from './run-records.ts';
 import { runEnvironment } from './environment.ts';
 import { reown } from './reown.ts';
 
@@ -162,11 +162,12 @@ export class ActiveRuns {
     const verdict = await this.#mayStart(run);
     if (verdict.kind === 'settled') return;
     const facts = factsOf(run.won);
-    if (verdict.kind !== 'start') {
-      const end =
-        verdict.kind === 'changed'
-          ? { record: notStartedRecord(run.won, verdict.reason, this.#options.clock.wallMs()) }
-          : { end: lostEnd(verdict.reason, this.#options.clock.wallMs(), verdict.outcome) };
+    if (verdict.kind === 'changed') {
+      await this.#completer.giveUp(run, verdict.reason);
+      return;
+    }
+    if (verdict.kind === 'refused') {
+      const end = lostEnd(verdict.reason, this.#options.clock.wallMs(), verdict.outcome);
       await this.#completer.finish(run, facts, end);
       return;
     }
@@ -177,7 +178,7 @@ export class ActiveRuns {
       await this.#startAndWait(run);
       return;
     }
-    await this.#completer.finish(run, facts, { end: endOfResult(result) });
+    await this.#completer.finish(run, facts, endOfResult(result));
   }
 
   async #mayStart(run: ActiveRun): Promise<StartVerdict> {

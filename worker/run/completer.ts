@@ -1,12 +1,13 @@
 /**
  * Transaction 7 end to end: outcome into the spool, held; the completion sent until it is settled;
- * the entry released, always. Survives a restart: a held entry carries what it takes to finish.
+ * the entry released, always. Survives a restart: a held entry carries what it takes to finish. A fire
+ * that never ran has no end to keep: the transaction that gives it up puts the record of it in etcd.
  */
 import { z } from 'zod';
 import { backoffMs, sleep, type Clock, type Random } from '../../shared/clock.ts';
 import type { HistoryRecord, RunEnd, RunFacts } from '../../shared/history/records.ts';
 import type { Logger } from '../../shared/log.ts';
-import { completeRun, readCompletion } from '../../shared/protocol/complete.ts';
+import { completeRun, giveUpFire, readCompletion } from '../../shared/protocol/complete.ts';
 import type { Keys } from '../../shared/protocol/keys.ts';
 import { nextAttempt } from '../../shared/protocol/retry.ts';
 import {
@@ -18,7 +19,7 @@ import {
 import type { TxnBatcher } from '../mesh/txn-batcher.ts';
 import type { HeldEntry, Spool } from '../spool/port.ts';
 import type { ActiveRun } from './active-runs.ts';
-import { stateOf } from './run-records.ts';
+import { notStarted, stateOf } from './run-records.ts';
 
 const completionSchema = z.object({
   name: z.string(),
@@ -48,26 +49,18 @@ export class Completer {
     this.#options = options;
   }
 
-  /** Ends a run: with its end, or with the record of why nothing ran. */
-  async finish(
-    run: ActiveRun,
-    facts: RunFacts,
-    ending: { readonly end: RunEnd } | { readonly record: HistoryRecord },
-  ): Promise<void> {
+  async finish(run: ActiveRun, facts: RunFacts, end: RunEnd): Promise<void> {
     const { clock, random } = this.#options;
-    const record: HistoryRecord =
-      'end' in ending ? { kind: 'run-ended', run: facts, end: ending.end } : ending.record;
+    const record: HistoryRecord = { kind: 'run-ended', run: facts, end };
     const { slot } = run.fire;
-    const retry =
-      'end' in ending
-        ? nextAttempt(run.won.entry.job, run.fire, ending.end.outcome, clock.wallMs(), random)
-        : undefined;
+    const { job } = run.won.entry;
+    const retry = nextAttempt(job, run.fire, end.outcome, clock.wallMs(), random);
     const completion: StoredCompletion = {
       name: run.won.entry.name,
       fireId: run.won.fireId,
       runId: facts.runId,
       fireModRevision: run.fireModRevision,
-      ...('end' in ending ? { state: stateOf(facts, ending.end) } : {}),
+      state: stateOf(facts, end),
       ...(slot === undefined ? {} : { slot }),
       ...(retry === undefined ? {} : { retry }),
     };
@@ -76,6 +69,35 @@ export class Completer {
     );
     // Re-owning may have moved the fire while the outcome was being written.
     await this.#complete({ ...completion, fireModRevision: run.fireModRevision }, facts);
+  }
+
+  /** Ends a fire before anything ran; whoever settled it meanwhile has accounted for it. */
+  async giveUp(run: ActiveRun, reason: string): Promise<void> {
+    const { keys, batcher, clock } = this.#options;
+    const { won } = run;
+    const { name } = won.entry;
+    const fields = { job: name, runId: run.fire.runId };
+    const at = clock.wallMs();
+    await this.#retrying('fire could not be given up', fields, async () => {
+      for (;;) {
+        const { runId, session, slot } = run.fire;
+        const txn = giveUpFire({
+          keys,
+          name,
+          fireId: won.fireId,
+          runId,
+          fireModRevision: run.fireModRevision,
+          ...(slot === undefined ? {} : { slot }),
+          ...notStarted(won, reason, at, session),
+        });
+        const { result } = await batcher.submit(name, txn);
+        const verdict = readCompletion({ runId }, result, (bytes) =>
+          decodeValue(fireSchema, bytes),
+        );
+        if (verdict.kind !== 'moved') return;
+        run.fireModRevision = verdict.fireModRevision;
+      }
+    });
   }
 
   async resume(entry: HeldEntry): Promise<void> {

@@ -2,7 +2,7 @@
  * From what the worker knows of a run to what history is told of it.
  */
 import type { HistoryRecord, RanOutcome, RunEnd, RunFacts } from '../../shared/history/records.ts';
-import type { DoneValue, StateValue } from '../../shared/protocol/values.ts';
+import type { DoneValue, NotRunValue, StateValue } from '../../shared/protocol/values.ts';
 import type { RunResult } from '../executor/port.ts';
 import type { WonFire } from '../schedule/carry-out.ts';
 
@@ -57,23 +57,30 @@ export function lostEnd(reason: string, endedAt: number, outcome: RanOutcome): R
   return { outcome, reason, endedAt, outputBytes: 0, outputTruncated: false };
 }
 
-/** A fire that was won but whose definition changed before the start. */
-export function notStartedRecord(won: WonFire, reason: string, at: number): HistoryRecord {
-  const { entry, fire } = won;
+/** A fire that was won and never ran; `session` is the one that empties the outbox of it. */
+export function notStarted(
+  { entry, fire, fireId }: WonFire,
+  reason: string,
+  at: number,
+  session: string,
+): { readonly doneId: string; readonly done: NotRunValue } {
   return {
-    kind: 'not-run',
-    id: notRunId(entry.name, `skipped-${fire.jobCreate}-${won.fireId}`),
-    job: entry.name,
-    group: entry.job.group,
-    outcome: 'skipped',
-    cause: fire.cause,
-    reason,
-    fromTick: fire.tick - 1,
-    toTick: fire.tick,
-    count: 1,
-    schedule: entry.schedule.canonical,
-    at,
-    worker: fire.worker,
+    doneId: `skipped-${fire.jobCreate}-${fireId}`,
+    done: {
+      v: 1,
+      outcome: 'skipped',
+      reason,
+      at,
+      session,
+      cause: fire.cause,
+      group: entry.job.group,
+      fromTick: fire.tick - 1,
+      toTick: fire.tick,
+      count: 1,
+      schedule: entry.schedule.canonical,
+      jobCreate: fire.jobCreate,
+      fireId,
+    },
   };
 }
 
