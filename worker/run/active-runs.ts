@@ -89,7 +89,12 @@ export class ActiveRuns {
 
   /** Ends of an earlier life that were on disk before their completion was settled. */
   resumeHeld(): void {
-    for (const entry of this.#options.spool.held()) void this.#completer.resume(entry);
+    const { spool, logger } = this.#options;
+    for (const entry of spool.held()) {
+      this.#completer.resume(entry).catch((error: unknown) => {
+        logger.warn({ err: error, runId: entry.id }, 'a held end is left for the next start');
+      });
+    }
   }
 
   start(won: WonFire): void {
