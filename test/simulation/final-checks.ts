@@ -6,7 +6,7 @@
 import type { HistoryRow } from '../../shared/history/records.ts';
 import type { EtcdStore } from './etcd-store.ts';
 import type { SimWorker } from './fleet.ts';
-import { root } from './commit-changes.ts';
+import { parse, root, text } from './commit-changes.ts';
 import type { Ledger, Settlement } from './ledger.ts';
 import type { RunOracle } from './run-oracle.ts';
 import { scheduleOfExpression } from './schedules.ts';
@@ -30,8 +30,15 @@ export function leftovers({ etcd, oracle, workers }: Finals): string[] {
     ...[...disk.held.keys()].map((id) => `${name} holds ${id}`),
     ...(disk.pending.length === 0 ? [] : [`${name} has not drained`]),
   ]);
+  // Whatever happened to its session, a worker finds its way back to one by itself.
+  const absent = workers.flatMap(({ name }) => {
+    const value = etcd.get(`${root}workers/${name}`)?.value;
+    const session = value === undefined ? '' : text(parse(value)['session']);
+    const isBack = etcd.get(`${root}session/${session ?? ''}`) !== undefined;
+    return isBack ? [] : [`${name} without a session`];
+  });
   const running = oracle.runningCount === 0 ? [] : [`${oracle.runningCount} runs`];
-  return [...keys, ...spools, ...running, ...unlikeCursors(etcd)];
+  return [...keys, ...spools, ...absent, ...running, ...unlikeCursors(etcd)];
 }
 
 /** Every cursor counts what its job says, and that of a job that is gone is a tombstone. */

@@ -28,6 +28,7 @@ export interface FleetParts {
   /** In a mutant the clock is compared with itself. */
   readonly comparesClock: boolean;
   readonly isSpoolDurable: boolean;
+  readonly trustsKeepAlives: boolean;
   readonly witness: TxnWitness;
 }
 
@@ -82,6 +83,7 @@ export class SimWorker {
       link: this.link,
       random: random.stream('net'),
       witness,
+      trustsKeepAlives: this.#parts.trustsKeepAlives,
     });
     const executor = new SimExecutor({
       process,

@@ -29,7 +29,7 @@ export interface Order {
 /** How a fire that is gone from etcd was settled, or a decision that was no fire. */
 export interface Settlement {
   readonly name: string;
-  readonly kind: 'lost' | 'ended' | 'given-up' | 'not-run';
+  readonly kind: 'lost' | 'ended' | 'not-run';
   /** Row of history that must tell of it. */
   readonly rowId: string;
   readonly outcome: string;
@@ -161,8 +161,9 @@ export class Ledger {
       const value = parse(kv.value);
       if (value['outcome'] === 'lost') continue;
       this.#notRun(book, id, value);
-      const isOfTrigger = changes.triggers.some(([trigger]) => trigger === value['fireId']);
-      if (value['cause'] !== 'tick' || isOfTrigger) continue;
+      const isOf = ([key]: readonly [string, CommitEvent]): boolean => key === value['fireId'];
+      const isOfFire = changes.triggers.some(isOf) || changes.fires.some(isOf);
+      if (value['cause'] !== 'tick' || isOfFire) continue;
       const from = Number(value['fromTick']);
       const to = Number(value['toTick']);
       const excepted = new Set((value['excepted'] ?? []) as readonly number[]);
@@ -336,18 +337,21 @@ export class Ledger {
       const lost = changes.dones.find(([done]) => done === `lost-${fire.runId}`)?.[1].kv;
       const { name, runId } = fire;
       const own = state['runId'] === runId ? text(state['outcome']) : undefined;
+      const isGivenUp = changes.dones.some(
+        ([, event]) => event.kv !== undefined && parse(event.kv.value)['fireId'] === id,
+      );
+      if (lost === undefined && isGivenUp) {
+        this.onSettled(fire, 'not-run');
+        continue;
+      }
+      if (lost === undefined && own === undefined) {
+        this.#bad('one account a fire', book, `${id} is gone without one`);
+        continue;
+      }
       const settlement: Settlement =
         lost !== undefined
           ? { name, kind: 'lost', rowId: runId, outcome: 'lost', value: parse(lost.value) }
-          : own !== undefined
-            ? { name, kind: 'ended', rowId: runId, outcome: own, value: state }
-            : {
-                name,
-                kind: 'given-up',
-                rowId: `${name}~skipped-${fire.jobCreate}-${fire.fireId}`,
-                outcome: 'skipped',
-                value: {},
-              };
+          : { name, kind: 'ended', rowId: runId, outcome: own ?? '', value: state };
       this.settlements.push(settlement);
       const reason = text(settlement.value['reason']) ?? '';
       if (settlement.kind === 'lost' && reason.endsWith('vanished')) {

@@ -3,7 +3,8 @@
  * one mutant each. A guard is taken out of the transactions as the server applies them, so that the
  * code under test stays as it is.
  */
-import type { Compare, Op, Txn } from '../../shared/etcd/port.ts';
+import type { Compare, Op, OpResult, Txn } from '../../shared/etcd/port.ts';
+import type { EtcdStore } from './etcd-store.ts';
 import type { Mutation } from './simulate.ts';
 
 export interface Mutant {
@@ -59,6 +60,7 @@ export function nameOf(txn: Txn): string {
   }
   if (deletes.has('lock')) {
     if (!puts.has('done')) return 'completeRun';
+    if (!putKeys.some((key) => key.includes('/lost-'))) return 'giveUpFire';
     const session = txn.compare.find(({ key }) => folderOf(key) === 'session');
     return session?.op === '=' ? 'settleVanished' : 'settleLateClaim';
   }
@@ -158,6 +160,40 @@ function dropPut(folder: string): (txn: Txn) => Txn {
   });
 }
 
+/** A server whose least TTL is far above what the mesh asks for, so that TTL + 1 s is too short. */
+function grantLonger(etcd: EtcdStore): void {
+  const grant = etcd.grant.bind(etcd);
+  etcd.grant = (ttlSeconds, nowMs) => grant(ttlSeconds * 3, nowMs);
+}
+
+/** Who reads a fire and its definition again before a start is told what was so at the claim. */
+function answerFromThePast(etcd: EtcdStore): void {
+  const claimed = new Map<string, readonly OpResult[]>();
+  etcd.onCommit(({ events }) => {
+    for (const { key, kv, previous } of events) {
+      if (folderOf(key) !== 'lock' || kv === undefined || previous !== undefined) continue;
+      const job = etcd.get(`/cron/jobs/${key.split('/')[3] ?? ''}`);
+      claimed.set(key, [
+        { kind: 'get', kvs: [kv], count: 1 },
+        { kind: 'get', kvs: job === undefined ? [] : [job], count: 1 },
+      ]);
+    }
+  });
+  const txn = etcd.txn.bind(etcd);
+  etcd.txn = (request) => {
+    const [fire, job] = request.success;
+    const isConfirmation =
+      request.success.length === 2 && isGet(fire, 'lock') && isGet(job, 'jobs');
+    const past = isConfirmation ? claimed.get(fire.get.key) : undefined;
+    if (past === undefined) return txn(request);
+    return { succeeded: true, revision: etcd.revision, results: past };
+  };
+}
+
+function isGet(op: Op | undefined, folder: string): op is Extract<Op, { get: unknown }> {
+  return op !== undefined && 'get' in op && folderOf(op.get.key) === folder;
+}
+
 export const mutants: readonly Mutant[] = [
   without('session begins', 'no such session key', on('session')),
   without('session beats', 'session key is there', on('session')),
@@ -197,6 +233,7 @@ export const mutants: readonly Mutant[] = [
   without('queueTick', 'every holder’s fire as seen', on('lock')),
   without('queueTick', 'no trigger waits', on('trigger')),
   without('completeRun', 'fire as claimed or re-owned', on('lock')),
+  without('giveUpFire', 'fire as claimed or re-owned', on('lock')),
   without('settleVanished', 'fire as seen', on('lock')),
   without('settleVanished', 'its session gone', on('session')),
   without('settleLateClaim', 'fire as seen', on('lock')),
@@ -219,8 +256,10 @@ export const mutants: readonly Mutant[] = [
   rule('start', 'guardian keeps the session deadline', { ignoresDeadline: true }),
   rule('start', 'guardian keeps the second after the claim', { ignoresStartBy: true }),
   rule('clock', 'wall clock compared with the fleet', { trustsOwnClock: true }),
-  rule('settleVanished', 'silent for TTL + 1 s (server grants longer leases)', {
-    longLeases: true,
+  rule('start', 'fire and definition read again after a re-send', { attach: answerFromThePast }),
+  rule('session beats', 'both acknowledgements, not the keep-alive alone', {
+    trustsKeepAlives: true,
   }),
+  rule('settleVanished', 'silent for as long as the session may believe', { attach: grantLonger }),
   rule('spool', 'answered only when on disk', { forgetsDisk: true }),
 ];

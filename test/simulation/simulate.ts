@@ -40,7 +40,9 @@ export interface Mutation {
   readonly ignoresStartBy?: boolean;
   readonly trustsOwnClock?: boolean;
   readonly forgetsDisk?: boolean;
-  readonly longLeases?: boolean;
+  /** A keep-alive alone renews the session. */
+  readonly trustsKeepAlives?: boolean;
+  readonly attach?: (etcd: EtcdStore) => void;
 }
 
 export interface SimResult {
@@ -68,9 +70,15 @@ export async function simulate(options: SimOptions): Promise<SimResult> {
   const uses: string[] = [];
   const allow = forbidGlobals(uses);
   const world = new World(options);
+  const onUnhandled = (error: unknown): void => {
+    const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    world.violations.report('no failure is left unhandled', detail);
+  };
+  process.on('unhandledRejection', onUnhandled);
   try {
     await world.run();
   } finally {
+    process.off('unhandledRejection', onUnhandled);
     allow();
   }
   for (const use of uses) world.violations.report('no real time and no real chance', use);
@@ -104,7 +112,7 @@ class World {
     if (mutation.alter !== undefined) this.#etcd.alter = mutation.alter;
     this.#ledger = new Ledger(this.#etcd, this.#time, this.violations);
     this.#oracle = new RunOracle(this.#ledger, this.#time, this.#story, this.violations);
-    if (mutation.longLeases === true) grantLonger(this.#etcd);
+    mutation.attach?.(this.#etcd);
     keepLeases(this.#etcd, this.#time, random.stream('leases'));
     const draw = random.stream('world');
     const ttlSeconds = draw.pick([5, 5, 8, 15]);
@@ -130,6 +138,7 @@ class World {
         },
         comparesClock: mutation.trustsOwnClock !== true,
         isSpoolDurable: mutation.forgetsDisk !== true,
+        trustsKeepAlives: mutation.trustsKeepAlives === true,
         witness: createClaimWitness(this.#ledger, this.violations),
       };
       const link = clearLink(draw.pick([4, 4, 60, 250]), draw.pick([3, 3, 100, 900]));
@@ -278,10 +287,4 @@ class World {
     );
     return link;
   }
-}
-
-/** A server whose least TTL is far above what the mesh asks for. */
-function grantLonger(etcd: EtcdStore): void {
-  const grant = etcd.grant.bind(etcd);
-  etcd.grant = (ttlSeconds, nowMs) => grant(ttlSeconds * 3, nowMs);
 }
