@@ -61,7 +61,13 @@ export interface MeshSnapshot {
 
 export type MeshChange =
   | { readonly type: 'resync' }
-  | { readonly type: 'key'; readonly key: ParsedKey; readonly deleted: boolean };
+  | {
+      readonly type: 'key';
+      readonly key: ParsedKey;
+      readonly deleted: boolean;
+      /** What a worker's key was put to; the snapshot may have lost it again by the same batch. */
+      readonly beat?: WorkerValue;
+    };
 
 export class MeshView implements MirrorConsumer {
   readonly #keys: Keys;
@@ -128,7 +134,13 @@ export class MeshView implements MirrorConsumer {
       if (key === undefined) continue;
       if (event.type === 'put') applyPut(this.#now, key, event.kv);
       else applyDelete(this.#now, key);
-      changes.push({ type: 'key', key, deleted: event.type === 'delete' });
+      const beat = key.kind === 'worker' ? this.#now.workers.get(key.id)?.value : undefined;
+      changes.push({
+        type: 'key',
+        key,
+        deleted: event.type === 'delete',
+        ...(beat === undefined ? {} : { beat }),
+      });
     }
     // Listeners see the whole revision applied, never half of a transaction.
     for (const change of changes) this.#emit(change);

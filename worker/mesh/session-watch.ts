@@ -30,9 +30,8 @@ export class SessionWatch {
         this.#syncedAt = now;
         this.#goneSince.clear();
         this.#lastBeat.clear();
-      } else if (change.key.kind === 'worker' && !change.deleted) {
-        const beat = view.snapshot.workers.get(change.key.id);
-        if (beat !== undefined) this.#lastBeat.set(beat.value.session, now);
+      } else if (change.beat !== undefined) {
+        this.#lastBeat.set(change.beat.session, now);
       } else if (change.key.kind === 'session') {
         if (change.deleted) this.#goneSince.set(change.key.id, now);
         else this.#goneSince.delete(change.key.id);
