@@ -138,6 +138,8 @@ export class FleetClock {
       this.#compared();
     } catch (error) {
       logger.debug({ err: error }, 'the clock could not be compared with etcd');
+      // Beats that were seen before a step say nothing about the clock as it is now.
+      this.#noticeStep();
       if (this.#beatMedian() !== undefined) this.#compared();
     }
   }
