@@ -59,15 +59,27 @@ export class Human {
   #count = 0;
   #lease: { id: string; untilMs: number } | undefined;
 
+  /** What this person does more often than others, or hardly ever. */
+  readonly #emphases: readonly number[];
+
   constructor(options: HumanOptions) {
     this.#options = options;
+    this.#emphases = this.#deeds('').map(() => options.random.pick([0.1, 1, 1, 4]));
   }
 
   /** Something a person may do; never throws for what a network does. */
   async act(job?: string): Promise<void> {
     const { random, jobs } = this.#options;
     const name = job ?? random.pick(jobs);
-    const deed = random.weighted<() => Promise<unknown>>([
+    const deeds = this.#deeds(name);
+    const deed = random.weighted(
+      deeds.map(([weight, what], index) => [weight * (this.#emphases[index] ?? 1), what] as const),
+    );
+    await this.#quietly(deed);
+  }
+
+  #deeds(name: string): readonly (readonly [number, () => Promise<unknown>])[] {
+    return [
       [5, () => this.edit(name, (was) => this.#changed(name, was))],
       [3, () => this.edit(name, (was) => was && { ...was, enabled: false })],
       [4, () => this.edit(name, (was) => was && { ...was, enabled: true })],
@@ -79,8 +91,7 @@ export class Human {
       [4, () => this.#killNamed(name)],
       [2, () => this.#killAll(name)],
       [1, () => this.#killByHand(name)],
-    ]);
-    await this.#quietly(deed);
+    ];
   }
 
   /** The first definition of a job. */

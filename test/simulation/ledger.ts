@@ -48,6 +48,9 @@ export class Ledger {
   readonly #checks: DecisionChecks;
   expectedTicks = 0;
   claims = 0;
+  /** Ticks from here on (true wall time) are started, when there is room, or refused for a reason. */
+  mustRunFromMs = Infinity;
+  hasRoom: () => boolean = () => false;
   /** Called when a fire is settled as lost, or ended. */
   onSettled: (fire: FireBook, kind: Settlement['kind']) => void = () => undefined;
 

@@ -62,7 +62,9 @@ export interface SimResult {
   readonly commits: number;
 }
 
-const calmMs = 45_000;
+/** Until dead sessions are settled and clocks are verified again. */
+const recoveryMs = 35_000;
+const calmMs = 25_000;
 const quietLimitMs = 300_000;
 const masters = 2;
 
@@ -114,6 +116,10 @@ class World {
     this.#oracle = new RunOracle(this.#ledger, this.#time, this.#story, this.violations);
     mutation.attach?.(this.#etcd);
     keepLeases(this.#etcd, this.#time, random.stream('leases'));
+    this.#ledger.hasRoom = () => {
+      const slots = this.#workers.reduce((sum, worker) => sum + worker.slots, 0);
+      return this.#oracle.runningCount * 2 < slots && slots >= 4;
+    };
     const draw = random.stream('world');
     const ttlSeconds = draw.pick([5, 5, 8, 15]);
     const workerCount = options.workers ?? draw.integer(2, 5);
@@ -175,7 +181,11 @@ class World {
     this.#isBusy = false;
     this.#weather.clear();
     this.#story.tell('world', 'fair weather');
+    await this.#until(this.#time.nowMs + recoveryMs);
+    // From here on nothing is an excuse any more.
+    this.#ledger.mustRunFromMs = this.#time.trueWallMs;
     await this.#until(this.#time.nowMs + calmMs);
+    this.#ledger.mustRunFromMs = Infinity;
     for (const name of this.#jobs) void first?.settleDown(name);
     this.#story.tell('world', 'every job is paused');
     const endMs = this.#time.nowMs + quietLimitMs;
