@@ -170,7 +170,6 @@ async function overview(deps: MeshDeps): Promise<Shape<typeof overviewShape>> {
     ...(store.ok ? [] : [`History cannot be read: ${store.reason ?? 'no reason given'}.`]),
     ...(workers.ready === 0 ? ['No worker is ready: nothing fires.'] : []),
     ...(workers.blocked > 0 ? [`${things(workers.blocked, 'worker')} blocked.`] : []),
-    ...(jobs.quarantined > 0 ? [`${things(jobs.quarantined, 'job')} quarantined.`] : []),
   ];
   return {
     jobs,

@@ -156,8 +156,11 @@ function isEnabled(entry: JobEntry): boolean {
   return entry.ok && entry.job.enabled;
 }
 
+/** A run that a person killed says nothing of the job. */
+const badOutcomes: ReadonlySet<string> = new Set(['failed', 'timed-out', 'lost']);
+
 function hasStatus({ entry, fires, state }: JobWithEntry, wanted: ReadonlySet<JobStatus>): boolean {
-  const isFailing = state !== undefined && state.value.outcome !== 'succeeded';
+  const isFailing = state !== undefined && badOutcomes.has(state.value.outcome);
   return (
     (wanted.has('quarantined') && !entry.ok) ||
     (wanted.has('paused') && entry.ok && !entry.job.enabled) ||

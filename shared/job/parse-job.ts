@@ -30,9 +30,8 @@ export function parseStoredJob(name: string, value: Buffer): ParsedJob {
   let input: unknown;
   try {
     input = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(value));
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return failed('', 'is not JSON', 'a JSON object in UTF-8', renderGot(message));
+  } catch {
+    return failed('', 'is not JSON', 'a JSON object in UTF-8', renderGot(value.toString('utf8')));
   }
   const schemaVersion = schemaVersionOf(input);
   if (schemaVersion > jobSchemaVersion) {

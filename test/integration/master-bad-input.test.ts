@@ -18,8 +18,15 @@ describe('bad input', () => {
     client = await rig.master();
   });
   after(async () => {
-    assert.equal((await client.get(jobListShape, '/api/v1/jobs')).total, 0, 'nothing was written');
-    await rig.stop();
+    try {
+      assert.equal(
+        (await client.get(jobListShape, '/api/v1/jobs')).total,
+        0,
+        'nothing was written',
+      );
+    } finally {
+      await rig.stop();
+    }
   });
 
   const good = { command: 'true', cronExpr: '@daily' };
@@ -58,9 +65,16 @@ describe('bad input', () => {
       ['NaN is null in JSON', '/timeoutSeconds', { timeoutSeconds: Number.NaN }],
       ['huge timeout', '/timeoutSeconds', { timeoutSeconds: 1e300 }],
       ['negative grace', '/killGraceSeconds', { killGraceSeconds: -0.5 }],
+      ['a grace over the timeout', '/killGraceSeconds', { timeoutSeconds: 5, killGraceSeconds: 6 }],
+      ['negative retries', '/retries/max', { retries: { max: -1 } }],
+      ['retries after a success', '/retries/on/0', { retries: { max: 1, on: ['succeeded'] } }],
+      ['misfire all without a bound', '/misfireLimit', { misfire: 'all' }],
+      ['a bound without misfire all', '/misfireLimit', { misfireLimit: 3 }],
+      ['a number of runs where none may overlap', '/maxConcurrent', { maxConcurrent: 3 }],
+      ['a start deadline of nothing', '/startDeadlineSeconds', { startDeadlineSeconds: 0 }],
       ['half a byte', '/maxOutputBytes', { maxOutputBytes: 1.5 }],
       ['negative bytes', '/maxOutputBytes', { maxOutputBytes: -1 }],
-      ['unknown concurrency', '/concurrency', { concurrency: 'replace' }],
+      ['unknown concurrency', '/concurrency', { concurrency: 'sometimes' }],
       ['text for a boolean', '/enabled', { enabled: 'yes' }],
       ['unknown field', '/comand', { comand: 'x' }],
       ['relative shell', '/shell', { shell: 'bash' }],
