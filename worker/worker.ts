@@ -74,6 +74,7 @@ export class Worker implements Component {
       logger,
       random,
       openRunsPath: path.resolve(config.data, 'open-runs'),
+      cgroups: config.cgroups,
     });
     await this.#startPart('history', store);
     await this.#startPart('spool', spool);

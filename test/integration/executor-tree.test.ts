@@ -1,6 +1,7 @@
 /** The end of a run reaches what left its process group, and nothing else. */
 import assert from 'node:assert/strict';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { pino } from 'pino';
 import type { Executor } from '../../worker/executor/port.ts';
@@ -102,20 +103,32 @@ describe('a tree beyond its group', () => {
     assert.deepEqual(folder.find(), []);
   });
 
-  test('a relay that hands itself on while it is being killed', async (context) => {
-    const relay = folder.script('relay', `trap '' TERM; [ -e $STOP ] && exit; setsid "$0" & exit`);
-    const run = runOn(executor, `trap '' TERM; ${relay}; ${relay}; ${relay}; ${folder.nap} 60`, {
-      killGraceMs: 300,
+  for (const graceMs of [0, 300]) {
+    test(`a relay that hands itself on for ever, killed after ${String(graceMs)} ms`, async (context) => {
+      const steps = folder.file('steps');
+      const relay = folder.script(
+        'relay',
+        `trap '' TERM; [ -e $STOP ] && exit; echo >> ${steps}; setsid "$0" > /dev/null 2>&1 & exit`,
+      );
+      const run = runOn(executor, `trap '' TERM; ${relay}; ${relay}; ${relay}; ${folder.nap} 60`, {
+        killGraceMs: graceMs,
+      });
+      const countSteps = (): number => (existsSync(steps) ? statSync(steps).size : 0);
+      await waitUntil('it to be up', () => countSteps() >= 10);
+      const orderedMs = now();
+      run.handle.kill('order');
+      await run.result;
+      const tookMs = now() - orderedMs;
+      const taken = countSteps();
+      context.diagnostic(`gone ${(tookMs - graceMs).toFixed(0)} ms after the grace`);
+      assert.ok(tookMs < graceMs + 1_000, `${tookMs.toFixed(0)} ms`);
+      // A look at the processes may miss one; no step in a hundred times its length is none.
+      const untilMs = now() + 200;
+      await waitUntil('time to pass', () => now() > untilMs);
+      assert.equal(countSteps(), taken);
+      assert.deepEqual(folder.find(), []);
     });
-    await waitUntil('it to be up', () => folder.find('nap').length > 0);
-    const orderedMs = now();
-    run.handle.kill('order');
-    await run.result;
-    const tookMs = now() - orderedMs;
-    context.diagnostic(`gone ${(tookMs - 300).toFixed(0)} ms after the grace`);
-    assert.deepEqual(folder.find(), []);
-    assert.ok(tookMs < 1_300, `${tookMs.toFixed(0)} ms`);
-  });
+  }
 
   test('a tree that grows, ignores TERM and replaces what it loses', async (context) => {
     const grow = folder.script(
@@ -238,3 +251,74 @@ describe('a tree whose watch is gone', () => {
     assert.equal(folder.find(' 77').length, 1);
   });
 });
+
+describe('a tree in a cgroup of its own', () => {
+  let executor: Executor;
+  let refusal: string | undefined;
+  before(async () => {
+    const write = (line: string): void => {
+      refusal ??= /runs get no cgroup[^"]*/.exec(line)?.[0];
+    };
+    executor = await startExecutor(8, undefined, { cgroups: true, logger: pino({}, { write }) });
+  });
+  after(async () => {
+    await executor.stop();
+  });
+
+  /** What nothing but the cgroup knows: an orphan in a session of its own that bears no run id. */
+  const unknown = (): string =>
+    `env -i sh -c 'setsid sh -c "trap : TERM; ${folder.nap} 60" & exit'`;
+
+  for (const cause of ['kill', 'fence'] as const) {
+    test(`none is left after a ${cause}, not even what emptied its environment`, async (context) => {
+      const run = runOn(executor, `${unknown()}; ${folder.nap} 60`, {
+        killGraceMs: 300,
+        guarded: cause === 'fence',
+      });
+      await run.started;
+      if (refusal !== undefined) {
+        run.handle.kill('nothing to see', 0);
+        await run.result;
+        context.skip(refusal);
+        return;
+      }
+      await waitUntil('all of them', () => folder.find('nap 60').length >= 3);
+      const orderedMs = now();
+      if (cause === 'kill') run.handle.kill('order');
+      else executor.setDeadline(now());
+      const result = await run.result;
+      executor.setDeadline(now() + 3_600_000);
+      assert.equal(result.endedBy, cause);
+      assert.deepEqual(folder.find(), []);
+      assert.ok(now() - orderedMs < 1_300);
+      assert.deepEqual(cgroupsOf(run.handle.runId), []);
+    });
+  }
+
+  test('a daemon lives on in it; the cgroup goes once it is empty', async (context) => {
+    const run = runOn(
+      executor,
+      `setsid ${folder.nap} 60 > /dev/null 2>&1 & echo $(cat /proc/self/cgroup)`,
+    );
+    const said = await run.text();
+    if (refusal !== undefined) {
+      context.skip(refusal);
+      return;
+    }
+    assert.ok(said.includes(`cronmesh-run-${run.handle.runId}`), said);
+    await waitUntil('it to be up', () => folder.find(' 60').length === 1);
+    assert.equal(cgroupsOf(run.handle.runId).length, 1);
+    process.kill(folder.find(' 60')[0] ?? 0, 'SIGKILL');
+    await waitUntil('it to be gone', () => folder.find().length === 0);
+    await runOn(executor, 'true').result;
+    await waitUntil('its cgroup to be gone', () => cgroupsOf(run.handle.runId).length === 0);
+  });
+});
+
+/** The cgroup folders of a run, beneath this process's own. */
+function cgroupsOf(runId: string): string[] {
+  const own = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1] ?? '/';
+  return ['/sys/fs/cgroup', '/sys/fs/cgroup/unified']
+    .map((mount) => join(mount, own, `cronmesh-run-${runId}`))
+    .filter((path) => existsSync(path));
+}

@@ -4,12 +4,8 @@
  */
 import { sleep, type Clock } from '../../shared/clock.ts';
 import { signalGroup } from '../guardian/process-group.ts';
-import {
-  readOwnLine,
-  readProcessTable,
-  signalProcess,
-  type ProcessEntry,
-} from '../guardian/process-table.ts';
+import { readTableKilling } from '../guardian/hunt.ts';
+import { readOwnLine, signalProcess, type ProcessEntry } from '../guardian/process-table.ts';
 import { findTrees, type TreeRoot } from '../guardian/process-tree.ts';
 
 const pollMs = 20;
@@ -45,7 +41,9 @@ export async function endTrees<Root extends TreeRoot>(
   }
   const met = new Map(roots.map((root) => [root, new Set<string>()]));
   const killAtMs = clock.monotonicMs() + graceMs;
-  for (let round = 1; ; round += 1) {
+  let isHunt = false;
+  let cleanRounds = 0;
+  for (;;) {
     const isKilling = clock.monotonicMs() >= killAtMs;
     const trees = readTrees(roots, isKilling);
     let left = 0;
@@ -62,7 +60,9 @@ export async function endTrees<Root extends TreeRoot>(
         }
       }
     }
-    const isDone = left === 0 && (options.isTwice !== true || round > 1);
+    isHunt ||= isKilling && left > 0;
+    cleanRounds = left === 0 ? cleanRounds + 1 : 0;
+    const isDone = cleanRounds >= (isHunt || options.isTwice === true ? 2 : 1);
     if (isDone || clock.monotonicMs() >= killAtMs + killLimitMs) {
       const found = [...met].map(([root, keys]): [Root, EndedTree] => [
         root,
@@ -80,10 +80,7 @@ function readTrees<Root extends TreeRoot>(
   isKilling: boolean,
 ): Map<Root, ProcessEntry[]> {
   const spared = readOwnLine();
-  const condemned = new Set(isKilling ? roots.map(({ runId }) => runId) : []);
-  const table = readProcessTable((entry) => {
-    const isCondemned = entry.runId !== undefined && condemned.has(entry.runId);
-    if (isCondemned && !spared.has(entry.pid)) signalProcess(entry, 'SIGKILL');
-  });
-  return findTrees(table ?? [], roots, spared);
+  const condemned = new Set<string>();
+  for (const { runId } of isKilling ? roots : []) if (runId !== undefined) condemned.add(runId);
+  return findTrees(readTableKilling(condemned, spared) ?? [], roots, spared);
 }

@@ -29,6 +29,7 @@ export async function endFormerRuns(
   const ended = await endTrees(roots, { clock, graceMs, killLimitMs });
   for (const [{ runId, job }, { found, left }] of ended) {
     const cgroup = findRunCgroup(runId);
+    const isInhabited = cgroup?.isPopulated() === true;
     cgroup?.kill();
     cgroup?.leave();
     if (left > 0) {
@@ -39,7 +40,7 @@ export async function endFormerRuns(
       continue;
     }
     openRuns.remove(runId);
-    if (found > 0) {
+    if (found > 0 || isInhabited) {
       logger.warn({ runId, job, processes: found }, 'ended a run that the former life left');
     }
   }

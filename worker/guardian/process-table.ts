@@ -28,11 +28,11 @@ export interface ProcessEntry {
 let buffer = Buffer.alloc(64 * 1024);
 
 /**
- * Every process but zombies, the newest number first: what respawns itself is at that end.
- * `onEntry` sees each as soon as it is read. Undefined where there is no /proc.
+ * Every process but zombies, in the order of their numbers. `onEntry` sees each as soon as it is
+ * read. Undefined where there is no /proc.
  */
 export function readProcessTable(
-  onEntry?: (entry: ProcessEntry) => void,
+  onEntry?: (entry: ProcessEntry) => unknown,
 ): ProcessEntry[] | undefined {
   let pids: number[];
   try {
@@ -40,7 +40,6 @@ export function readProcessTable(
   } catch {
     return undefined;
   }
-  pids.sort((one, other) => other - one);
   const entries: ProcessEntry[] = [];
   for (const pid of pids) {
     const entry = readProcess(pid);
@@ -74,6 +73,15 @@ export function signalProcess(entry: ProcessEntry, signal: NodeJS.Signals): bool
     return true;
   } catch {
     return false;
+  }
+}
+
+/** The number that was given away last; 0 when unknown. */
+export function readLastPid(): number {
+  try {
+    return Number(readFileSync('/proc/loadavg', 'utf8').trim().split(' ').at(-1));
+  } catch {
+    return 0;
   }
 }
 

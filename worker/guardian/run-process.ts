@@ -116,6 +116,7 @@ export class RunProcess {
       leaderId: child.pid,
       runId,
       cgroup,
+      isHeld: () => this.#open.size > 0 && !this.#paused,
       onGone: (left) => this.#onTreeGone(left),
     });
     this.#timeoutAlarm.set(clock.monotonicMs() + spec.timeoutMs);
@@ -201,7 +202,10 @@ export class RunProcess {
   #onTreeGone(left: number): void {
     this.#treeOver = true;
     this.#killAlarm.clear();
-    if (left > 0) this.#deps.onTrouble(`${String(left)} processes of a run did not end on KILL`);
+    if (left > 0) {
+      const what = `${String(left)} of its processes did not end on KILL, or cannot be found`;
+      this.#deps.onTrouble(`a run was ended in part: ${what}`);
+    }
     this.#settle();
   }
 

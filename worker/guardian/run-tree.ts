@@ -15,10 +15,10 @@ import type { TreeWatch, WatchedRoot } from './tree-watch.ts';
 const pollMs = 20;
 /** Between two searches for what respawns itself. */
 const huntMs = 2;
+/** One that finds nobody is no proof where processes hand on to others. */
+const wantedCleanSearches = 2;
 /** Some are in uninterruptible waits, and some belong to others. */
 const afterKillLimitMs = 900;
-/** How old a look may be before TERM; runs that are ended together share it. */
-const recentMs = 20;
 /** While the group stays, the table is read at the poll of this number, and at twice, four times... it. */
 const firstTablePoll = 2;
 
@@ -29,12 +29,13 @@ export interface RunTreeOptions {
   readonly runId: string | undefined;
   /** When it has one, it alone says what is left. */
   readonly cgroup: RunCgroup | undefined;
+  /** Its output is open: somebody who has it is left, even if nobody is found. */
+  readonly isHeld: () => boolean;
   /** Once, after terminate() or kill(): nothing is left, or only what even KILL did not remove. */
   readonly onGone: (left: number) => void;
 }
 
 export class RunTree implements WatchedRoot {
-  readonly leaderId: number;
   readonly runId: string | undefined;
   readonly #options: RunTreeOptions;
   readonly #pollAlarm: Alarm;
@@ -42,20 +43,29 @@ export class RunTree implements WatchedRoot {
   #escaped: ProcessEntry[] = [];
   readonly #known = new Map<number, number>();
   #isLeaderCollected = false;
+  /** From here on the leader's number may be given to others, as a group and as a session. */
+  #isGroupGone = false;
+  #isSessionGone = false;
   #killedAtMs: number | undefined;
   /** A search is owed of a table that was read after this. */
   #searchSinceMs: number | undefined;
   /** Since its KILL the table was read once with nobody outside the group: nor will there be. */
   #isGroupAlone = false;
+  /** Members were met outside the group, or hold its output: there may be more of them. */
+  #isHunted = false;
+  #cleanSearches = 0;
   #polls = 0;
   #nextTablePoll = firstTablePoll;
   #gone = false;
 
   constructor(options: RunTreeOptions) {
     this.#options = options;
-    this.leaderId = options.leaderId;
     this.runId = options.runId;
     this.#pollAlarm = new Alarm(options.clock, () => this.#poll());
+  }
+
+  get leaderId(): number | undefined {
+    return this.#isGroupGone && this.#isSessionGone ? undefined : this.#options.leaderId;
   }
 
   get isLeaderCollected(): boolean {
@@ -72,7 +82,8 @@ export class RunTree implements WatchedRoot {
 
   /** Members of the group, dead or alive. */
   get hasGroup(): boolean {
-    return groupExists(this.leaderId);
+    this.#isGroupGone ||= this.#isLeaderCollected && !groupExists(this.#options.leaderId);
+    return !this.#isGroupGone;
   }
 
   leaderExited(): void {
@@ -82,21 +93,18 @@ export class RunTree implements WatchedRoot {
 
   /** TERM to every member. */
   terminate(): void {
-    const { cgroup, clock, watch } = this.#options;
+    const { cgroup, watch } = this.#options;
     watch.add(this);
     // Looked for first: who is whose child is known only while the parents live.
-    const members =
-      cgroup === undefined
-        ? watch.find(this, clock.monotonicMs() - recentMs)
-        : cgroup.members().map(readProcess);
-    terminateGroup(this.leaderId);
+    const members = cgroup === undefined ? watch.findSoon(this) : cgroup.members().map(readProcess);
+    if (this.hasGroup) terminateGroup(this.#options.leaderId);
     this.#meet(members ?? []);
     this.#pollSoon();
   }
 
   /** KILL to every member, at once to those of the group. */
   kill(): void {
-    signalGroup(this.leaderId, 'SIGKILL');
+    if (this.hasGroup) signalGroup(this.#options.leaderId, 'SIGKILL');
     this.#options.cgroup?.kill();
     this.#killedAtMs = this.#options.clock.monotonicMs();
     this.#options.watch.add(this);
@@ -109,7 +117,7 @@ export class RunTree implements WatchedRoot {
   /** For a guardian that is about to end: KILL, as far as it goes at once. */
   abandon(): void {
     if (this.#gone) return;
-    if (this.hasGroup) signalGroup(this.leaderId, 'SIGKILL');
+    if (this.hasGroup) signalGroup(this.#options.leaderId, 'SIGKILL');
     this.#options.cgroup?.kill();
     this.#killedAtMs ??= this.#options.clock.monotonicMs();
     this.#options.watch.add(this);
@@ -138,22 +146,23 @@ export class RunTree implements WatchedRoot {
       this.#options.onGone(left);
       return;
     }
-    const isHunting = this.#killedAtMs !== undefined && this.#escaped.length > 0;
-    this.#pollAlarm.set(this.#options.clock.monotonicMs() + (isHunting ? huntMs : pollMs));
+    const delayMs = this.isCondemned && this.#isHunted ? huntMs : pollMs;
+    this.#pollAlarm.set(this.#options.clock.monotonicMs() + delayMs);
   }
 
   #countLeft(nowMs: number): number {
     const { cgroup } = this.#options;
     if (cgroup !== undefined) return this.#countInCgroup(cgroup);
+    // The group is asked all the time, for it costs nothing; the table now and then.
+    const { hasGroup } = this;
     const since = this.#searchSinceMs;
     if (since !== undefined) return this.#search(since);
-    // The group is asked all the time, for it costs nothing; the table now and then.
-    if (this.hasGroup) {
+    if (hasGroup) {
       if (!this.#isLeaderCollected || this.#polls < this.#nextTablePoll) return 1;
       this.#nextTablePoll *= 2;
       return this.#search(nowMs);
     }
-    if (this.#isGroupAlone) return 0;
+    if (this.#isGroupAlone && !this.#options.isHeld()) return 0;
     this.#escaped = this.#escaped.filter(isSameProcess);
     // All that is known is gone. The search for others waits one round, and so is shared.
     if (this.#escaped.length === 0) this.#searchSinceMs = nowMs;
@@ -163,20 +172,39 @@ export class RunTree implements WatchedRoot {
   #search(sinceMs: number): number {
     const members = this.#options.watch.find(this, sinceMs);
     if (members === undefined) return this.hasGroup ? 1 : 0;
-    this.#searchSinceMs = undefined;
-    this.#meet(members);
-    if (this.#killedAtMs !== undefined) {
-      this.#isGroupAlone = this.#escaped.length === 0;
-      if (!this.#isGroupAlone) this.#searchSinceMs = this.#options.clock.monotonicMs();
+    if (members === 'later') {
+      this.#searchSinceMs = sinceMs;
+      return 1;
     }
-    return members.length;
+    this.#searchSinceMs = undefined;
+    const { leaderId } = this.#options;
+    this.#isSessionGone ||=
+      this.#isLeaderCollected && members.every(({ sessionId }) => sessionId !== leaderId);
+    this.#meet(members);
+    const isHeld = this.#options.isHeld();
+    const isKilled = this.#killedAtMs !== undefined;
+    if (isKilled || members.length === 0) {
+      this.#isHunted ||= this.#known.size > 0 || (members.length === 0 && isHeld);
+    }
+    if (!this.#isHunted) {
+      this.#isGroupAlone = isKilled;
+      return members.length;
+    }
+    this.#cleanSearches = members.length === 0 ? this.#cleanSearches + 1 : 0;
+    if (this.#cleanSearches >= wantedCleanSearches) {
+      if (isKilled && !isHeld) return 0;
+      // Whoever hands on fast enough was not seen: nobody who is seen is harmed by a KILL.
+      if (!isKilled) this.kill();
+    }
+    if (isKilled || members.length === 0) this.#searchSinceMs = this.#options.clock.monotonicMs();
+    return 1;
   }
 
   /** Signals members outside the group: TERM once, KILL as often as they are met. */
   #meet(members: readonly (ProcessEntry | undefined)[]): void {
     this.#escaped = members
       .filter((member) => member !== undefined)
-      .filter(({ groupId }) => groupId !== this.leaderId);
+      .filter(({ groupId }) => groupId !== this.#options.leaderId);
     for (const member of this.#escaped) {
       const isNew = this.#known.get(member.pid) !== member.startTicks;
       this.#known.set(member.pid, member.startTicks);
