@@ -78,6 +78,10 @@ export class Human {
     await this.#quietly(deed);
   }
 
+  async trigger(name: string): Promise<void> {
+    await this.#quietly(() => this.#trigger(name));
+  }
+
   #deeds(name: string): readonly (readonly [number, () => Promise<unknown>])[] {
     return [
       [5, () => this.edit(name, (was) => this.#changed(name, was))],

@@ -250,9 +250,10 @@ class World {
       if (!this.#isBusy) return;
       const name = random.pick(this.#jobs);
       const toSecondMs = 1_000 - (this.#time.nowMs % 1_000);
+      const isTriggers = random.chance(0.4);
       for (const human of [...this.#humans, ...this.#humans]) {
         this.#time.after(Math.max(0, toSecondMs + random.between(-150, 250)), () => {
-          void human.act(name);
+          void (isTriggers ? human.trigger(name) : human.act(name));
         });
       }
       this.#flurry(random);

@@ -8,8 +8,8 @@ import { tryMutant } from './mutant-table.ts';
 import { mutants } from './mutants.ts';
 import { simulate } from './simulate.ts';
 
-const seeds = 60;
-const seedsAtOnce = 10;
+const seeds = 120;
+const seedsAtOnce = 20;
 
 /** Each of these is needed by an invariant of its own kind, and is missed soon. */
 const mustBeNoticed = [
