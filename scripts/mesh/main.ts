@@ -13,7 +13,7 @@ const say = (line: string): void => {
 async function main(): Promise<number> {
   let options: MeshOptions | undefined;
   try {
-    options = parseOptions(process.argv.slice(2));
+    options = parseOptions(process.argv.slice(2), process.env);
   } catch (error) {
     return explain(error);
   }

@@ -62,7 +62,8 @@ export class Mesh {
     const etcd = options.etcd ?? (await this.#startEtcd());
     if (options.etcd === undefined) await this.#waitForEtcd(etcd, signal);
     const shared = ['--etcd', etcd, '--log-level', 'info'];
-    const env = { CRONMESH_HISTORY: store };
+    // What the user's environment says of one process is not meant for all of them.
+    const env = { CRONMESH_HISTORY: store, CRONMESH_LISTEN: '', CRONMESH_WORKER_ID: '' };
     this.#add('master', ['--listen', `127.0.0.1:${options.port}`, ...shared], env, 8_000);
     const console = `http://127.0.0.1:${options.port}`;
     await this.#until('the master', signal, () => answers(`${console}/readyz`));

@@ -25,14 +25,21 @@ The one-machine mesh: etcd, a master with the console, workers, and sample jobs.
   --port N        port of the console on 127.0.0.1 (default 8090)
   --workers N     how many workers (default 3, at most 32)
   --data DIR      where everything lies (default .cronmesh in the project's folder)
-  --store URL     your MongoDB, mongodb://host/database (default: an embedded file)
-  --etcd URLS     your etcd, http://host:2379[,…]; none is started then
+  --store URL     your MongoDB, mongodb://host/database (default: an embedded file);
+                  or CRONMESH_HISTORY
+  --etcd URLS     your etcd, http://host:2379[,…]; none is started then; or CRONMESH_ETCD
   --no-samples    do not create the sample jobs
   --help
 `;
 
-/** Throws `config-invalid` with one sentence; undefined asks for help. */
-export function parseOptions(argv: readonly string[]): MeshOptions | undefined {
+/**
+ * Flags, and below them CRONMESH_ETCD and CRONMESH_HISTORY of the environment. Throws
+ * `config-invalid` with one sentence; undefined asks for help.
+ */
+export function parseOptions(
+  argv: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): MeshOptions | undefined {
   let values;
   try {
     ({ values } = parseArgs({
@@ -51,20 +58,24 @@ export function parseOptions(argv: readonly string[]): MeshOptions | undefined {
     throw refused(error instanceof Error ? error.message : String(error));
   }
   if (values.help) return undefined;
-  if (values.store !== undefined && !/^(mongodb(\+srv)?:\/\/|sqlite:)./.test(values.store)) {
-    throw refused(
-      `--store: expected mongodb://host/database or sqlite:FILE, got "${values.store}"`,
-    );
+  const store = values.store ?? nonEmpty(environment['CRONMESH_HISTORY']);
+  const etcd = values.etcd ?? nonEmpty(environment['CRONMESH_ETCD']);
+  if (store !== undefined && !/^(mongodb(\+srv)?:\/\/|sqlite:)./.test(store)) {
+    throw refused(`--store: expected mongodb://host/database or sqlite:FILE, got "${store}"`);
   }
   if (values.data?.trim() === '') throw refused('--data: expected a folder, got ""');
   return {
     port: integer('--port', values.port, 1, 65_535),
     workers: integer('--workers', values.workers, 1, 32),
     data: path.resolve(values.data ?? path.join(packageRoot(), '.cronmesh')),
-    store: values.store,
-    etcd: values.etcd,
-    samples: !values['no-samples'] && values.etcd === undefined,
+    store,
+    etcd,
+    samples: !values['no-samples'] && etcd === undefined,
   };
+}
+
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === '' ? undefined : text;
 }
 
 function integer(name: string, text: string, least: number, most: number): number {
