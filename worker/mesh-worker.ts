@@ -5,6 +5,7 @@
  * history goes out as far as the store takes it, and the registration is gone at once because the
  * session is revoked. Etcd, spool and executor are started and stopped by whoever made them.
  */
+import { setMaxListeners } from 'node:events';
 import type { Clock, Random } from '../shared/clock.ts';
 import type { Etcd } from '../shared/etcd/port.ts';
 import { createSession, type Session } from '../shared/etcd/session.ts';
@@ -61,6 +62,8 @@ export class MeshWorker implements Component {
   constructor(deps: MeshWorkerDeps) {
     this.#deps = deps;
     this.#startedAt = deps.clock.wallMs();
+    // Every transaction that is sent again waits on it: thousands, when etcd is away.
+    setMaxListeners(0, this.#abort.signal);
   }
 
   readonly start = once(async (): Promise<void> => {
