@@ -26,6 +26,10 @@ interface Finals {
 /** What is still there that should be gone; empty when the mesh is quiet. */
 export function leftovers({ etcd, oracle, workers }: Finals): string[] {
   const keys = passing.flatMap((folder) => etcd.withPrefix(root + folder).map(({ key }) => key));
+  // Orders that people give hang on leases; those that the mesh gives go with their runs.
+  const orders = etcd
+    .withPrefix(`${root}killer/`)
+    .flatMap(({ key, lease }) => (lease === '0' ? [key] : []));
   const spools = workers.flatMap(({ name, disk }) => [
     ...[...disk.held.keys()].map((id) => `${name} holds ${id}`),
     ...(disk.pending.length === 0 ? [] : [`${name} has not drained`]),
@@ -38,7 +42,7 @@ export function leftovers({ etcd, oracle, workers }: Finals): string[] {
     return isBack ? [] : [`${name} without a session`];
   });
   const running = oracle.runningCount === 0 ? [] : [`${oracle.runningCount} runs`];
-  return [...keys, ...spools, ...absent, ...running, ...unlikeCursors(etcd)];
+  return [...keys, ...orders, ...spools, ...absent, ...running, ...unlikeCursors(etcd)];
 }
 
 /** Every cursor counts what its job says, and that of a job that is gone is a tombstone. */

@@ -42,6 +42,7 @@ export class Ledger {
   readonly settlements: Settlement[] = [];
   readonly firesByRun = new Map<string, FireBook>();
   readonly #requests = new Map<string, string>();
+  readonly #notRunIds = new Set<string>();
   readonly #store: EtcdStore;
   readonly #time: SimTime;
   readonly #violations: Violations;
@@ -248,9 +249,8 @@ export class Ledger {
     const outcome = text(value['outcome']) ?? '';
     const reason = text(value['reason']) ?? '';
     const rowId = `${book.name}~${id}`;
-    if (this.settlements.some((settlement) => settlement.rowId === rowId)) {
-      this.#bad('one account a tick', book, `${id} is put twice`);
-    }
+    if (this.#notRunIds.has(rowId)) this.#bad('one account a tick', book, `${id} is put twice`);
+    this.#notRunIds.add(rowId);
     this.settlements.push({ name: book.name, kind: 'not-run', rowId, outcome, value });
     const to = Number(value['toTick']);
     if (
