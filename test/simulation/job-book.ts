@@ -13,6 +13,7 @@ export interface DefinitionBook {
   readonly concurrency: string;
   /** How many ticks of one write-off may be caught up on. */
   readonly catchUps: number;
+  readonly retries: { readonly max: number; readonly on: readonly string[] };
   /** Unique for every definition that was ever put. */
   readonly command: string;
   /** The revision that its editor saw; undefined when it was put by hand. */
@@ -78,6 +79,7 @@ const malformed = {
   limit: 1,
   concurrency: '',
   catchUps: 0,
+  retries: { max: 0, on: [] },
   command: '',
   base: undefined,
 } as const;
@@ -100,6 +102,7 @@ export function readDefinition(kv: KeyValue, revision: number): DefinitionBook {
     limit: concurrency === 'allow' ? Number(value['maxConcurrent'] ?? Infinity) : 1,
     concurrency: typeof concurrency === 'string' ? concurrency : 'forbid',
     catchUps: misfire === 'skip' ? 0 : misfire === 'all' ? Number(value['misfireLimit']) : 1,
+    retries: { max: 0, on: ['failed', 'timed-out', 'lost'], ...(value['retries'] as object) },
     command,
     base: base === undefined ? undefined : Number(base),
   };

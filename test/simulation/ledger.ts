@@ -356,6 +356,7 @@ export class Ledger {
           ? { name, kind: 'lost', rowId: runId, outcome: 'lost', value: parse(lost.value) }
           : { name, kind: 'ended', rowId: runId, outcome: own ?? '', value: state };
       this.settlements.push(settlement);
+      this.#needRetry(book, changes, fire, settlement.outcome);
       const reason = text(settlement.value['reason']) ?? '';
       if (settlement.kind === 'lost' && reason.endsWith('vanished')) {
         const session = text((settlement.value['fire'] as Json)['session']) ?? '';
@@ -372,6 +373,19 @@ export class Ledger {
         ([, event]) => event.kv === undefined && event.previous?.value.includes(runId) === true,
       );
       if (!isSettled) this.#bad('a run is settled once', book, `${runId} is lost without a fire`);
+    }
+  }
+
+  /** Where the definition did not change since the claim, it says whether there is another attempt. */
+  #needRetry(book: JobBook, changes: Changes, fire: FireBook, outcome: string): void {
+    const definition = book.at(fire.claimRevision);
+    if (definition === undefined || definition !== book.current) return;
+    const { max, on } = definition.retries;
+    const isDue = fire.attempt <= max && on.includes(outcome);
+    const isPut = changes.triggers.some(([id, { kv }]) => kv && id === `y${fire.runId}`);
+    if (isDue !== isPut) {
+      const what = `${fire.fireId}, attempt ${fire.attempt} of ${max + 1}, ${outcome}`;
+      this.#bad('what fails is tried again, as often as it says', book, what);
     }
   }
 
