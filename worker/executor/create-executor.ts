@@ -1,8 +1,9 @@
 /**
  * The executor over a guardian process. At most `slots` runs are with the guardian at a time (a
  * p-limit pool); every ask is settled exactly once, whatever becomes of the guardian: when it dies,
- * the groups it ran are killed from here, their runs end as `guardian-lost`, and a new guardian is
- * started with backoff. Runs that wait meanwhile are refused once their `startBy` has passed.
+ * the process trees it ran are killed from here, their runs end as `guardian-lost`, and a new
+ * guardian is started with backoff. Runs that wait meanwhile are refused once their `startBy` has
+ * passed. start() first ends what a former life of this worker left running.
  */
 import { fileURLToPath } from 'node:url';
 import pLimit from 'p-limit';

@@ -1,6 +1,6 @@
 /**
  * What the worker knows of running things. The executor never spawns on the worker's own thread:
- * a guardian process beside the worker spawns, owns the process groups and the session deadline,
+ * a guardian process beside the worker spawns, owns the process trees and the session deadline,
  * and ends guarded runs by itself when that deadline passes, even while the worker is stopped.
  */
 import type { Component } from '../../shared/lifecycle.ts';
@@ -15,7 +15,7 @@ export interface RunSpec {
   /** The whole environment; nothing is inherited beside it. */
   readonly environment: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
-  /** Between TERM and KILL of the whole group. */
+  /** Between TERM and KILL of the whole process tree. */
   readonly killGraceMs: number;
   /** Kept bytes of stdout and stderr together; the rest is counted and dropped. */
   readonly maxOutputBytes: number;
@@ -57,7 +57,7 @@ export interface RunHandle {
   readonly runId: string;
   /** Always resolves, after the last onOutput. */
   readonly result: Promise<RunResult>;
-  /** TERM to the whole group, KILL after the grace (default: the spec's). Idempotent. */
+  /** TERM to the whole process tree, KILL after the grace (default: the spec's). Idempotent. */
   kill(reason: string, graceMs?: number): void;
 }
 

@@ -65,16 +65,18 @@ export class TreeWatch {
   }
 
   /**
-   * KILL to whoever is found of any root, until nobody is or the limit is over. It holds the thread:
-   * for a process that has nothing else to do any more.
+   * KILL to whoever is found of any root, until nobody is, twice, or the limit is over. It holds
+   * the thread: for a process that has nothing else to do any more.
    */
   killAll(limitMs: number): void {
     const untilMs = this.#clock.monotonicMs() + limitMs;
     const pause = new Int32Array(new SharedArrayBuffer(4));
+    let clean = 0;
     while (this.#roots.size > 0 && this.#clock.monotonicMs() < untilMs) {
       this.#read();
       const members = [...this.#trees.values()].flat();
-      if (members.length === 0) return;
+      clean = members.length === 0 ? clean + 1 : 0;
+      if (clean >= 2) return;
       for (const member of members) signalProcess(member, 'SIGKILL');
       Atomics.wait(pause, 0, 0, killPauseMs);
     }
