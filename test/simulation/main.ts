@@ -2,7 +2,7 @@
  * `npm run simulate`: one seed with its story, many seeds with a line for all, or the table of mutants.
  * Exit code 1 when an invariant broke.
  */
-import { parseArgs } from 'node:util';
+import { inspect, parseArgs } from 'node:util';
 import { runMutants } from './mutant-table.ts';
 import { simulate, type SimOptions, type SimResult } from './simulate.ts';
 import type { StoryDetail } from './story.ts';
@@ -54,7 +54,9 @@ async function many(seeds: readonly number[], options: Omit<SimOptions, 'seed'>)
   const results: SimResult[] = [];
   const beganMs = performance.now();
   for (const seed of seeds) {
-    const result = await simulate({ ...options, seed });
+    const result = await simulate({ ...options, seed }).catch((error: unknown) => {
+      throw new Error(`seed ${seed} could not be simulated`, { cause: error });
+    });
     results.push(result);
     if (result.violations.length > 0) report([result]);
   }
@@ -121,8 +123,7 @@ function say(line: string): void {
 try {
   process.exitCode = await main();
 } catch (error) {
-  process.stderr.write(
-    `${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-  );
+  process.stderr.write(`${inspect(error)}
+`);
   process.exitCode = 2;
 }

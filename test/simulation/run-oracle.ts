@@ -100,12 +100,15 @@ export class RunOracle implements RunWitness {
   }
 
   #checkOverlap(worker: string, spec: RunSpec, fire: FireBook): void {
-    const limit = this.#ledger.book(fire.name).at(fire.claimRevision)?.limit ?? 1;
     // One that may overlap and was settled while it ran on is not known to anybody any more.
     const others = [...this.#running.values()].filter(
       (other) => other.spec.job === spec.job && (other.spec.guarded || other.fire?.isOpen === true),
     );
     const where = others.map((other) => `${other.spec.runId} on ${other.worker}`).join(', ');
+    // The newest claim among them had to respect the others, under the definition that it saw.
+    const claims = others.map((other) => other.fire?.claimRevision ?? 0);
+    const newest = Math.max(fire.claimRevision, ...claims);
+    const limit = this.#ledger.book(fire.name).at(newest)?.limit ?? 1;
     if (others.length >= limit) {
       this.#bad('never more running than the limit', spec, `on ${worker} while ${where}`);
     }

@@ -195,6 +195,8 @@ export class SimMirror implements Mirror {
       if (link.state === 'up' && !link.isWatchHung && !link.isDeposed) {
         this.#heardMs = nowMs;
         this.#push(stream);
+        // That may have found it compacted.
+        if (stream !== this.#stream) return;
       }
       const isSilent = nowMs - this.#heardMs >= silenceMs;
       if (link.watchCuts !== cuts || link.state === 'refused' || isSilent) {
