@@ -27,6 +27,8 @@ const hostileOutput = [
   String.raw`printf '%0600d\n' 7`,
 ].join('\n');
 const never = '0 0 0 1 1 *';
+const longName =
+  'a-long-name-without-a-single-blank-in-it-that-has-to-go-somewhere-on-a-narrow-screen';
 
 describe('the console, whatever comes', { concurrency: false }, () => {
   let mesh: TestMesh;
@@ -50,7 +52,7 @@ describe('the console, whatever comes', { concurrency: false }, () => {
     await mesh.putJob('{ not json <b>', 'not-json');
     await mesh.putJob({ name: 'x', command: 'x', cronExpr: never }, image);
     await mesh.putJob({
-      name: 'a-long-name-without-a-single-blank-in-it-that-has-to-go-somewhere-on-a-narrow-screen',
+      name: longName,
       command: `echo ${'x'.repeat(300)}`,
       cronExpr: '*/2 * * * * *',
       timezone: 'America/Argentina/Buenos_Aires',
@@ -111,6 +113,15 @@ describe('the console, whatever comes', { concurrency: false }, () => {
     }
     await view.screenshot('hostile-edit');
 
+    // A job whose name is wrong cannot be mended there; one whose schedule is wrong can.
+    await view.visit(`/jobs/${encodeURIComponent(image)}/edit`);
+    await view.by('quarantine-note').waitFor();
+    assert.equal(await view.by('save-job').count(), 0);
+    assert.equal(await view.by('delete').count(), 1);
+    await view.visit('/jobs/broken/edit');
+    await view.by('quarantine-note').waitFor();
+    assert.equal(await view.by('save-job').count(), 1);
+
     // What nobody can mend, its name being wrong, can be got rid of.
     await view.visit('/');
     await view.by(`job-row-${image}`).getByTestId('delete').click();
@@ -118,6 +129,36 @@ describe('the console, whatever comes', { concurrency: false }, () => {
     await view.by(`job-row-${image}`).waitFor({ state: 'detached' });
     view.assertQuiet();
     await view.close();
+  });
+
+  it('cuts off no column, and leaves a name its room beside its group', async () => {
+    for (const width of [1440, 1280, 1241, 1240, 900, phoneWidth]) {
+      const phone = width === phoneWidth;
+      const view = await ConsolePage.open(browser, url, { phone, width });
+      for (const [path, table] of [
+        ['/', '.jobs-table'],
+        ['/runs', '.run-table'],
+        ['/jobs/flaky', '.run-table'],
+      ] as const) {
+        await view.visit(path);
+        await view.page.locator(`${table} [data-row-link]`).first().waitFor();
+        await settled(view);
+        assert.deepEqual(await cutCells(view, table), [], `${path} at ${width} px`);
+      }
+      await view.visit('/');
+      const row = view.by(`job-row-${longName}`);
+      await row.waitFor();
+      const named = (await row.locator('.row-link').boundingBox())?.width ?? 0;
+      const chip = (await row.locator('.chip').first().boundingBox())?.width ?? 0;
+      assert.ok(named >= 100, `${named} px for a name at ${width} px`);
+      assert.ok(chip > 20 && chip < named, `${chip} px for its group, ${named} px for the name`);
+      assert.equal(await view.by('job-row-broken').locator('.chip').count(), 0);
+      for (const text of await view.page.locator('.job-title .chip').allTextContents()) {
+        assert.notEqual(text.trim(), '', `an empty chip at ${width} px`);
+      }
+      view.assertQuiet();
+      await view.close();
+    }
   });
 
   it('fits a phone', async () => {
@@ -194,6 +235,19 @@ async function beyondTheEdge(view: ConsolePage): Promise<string[]> {
       .filter(({ box }) => box.width > 1 && (box.right > width + 1 || box.left < -1))
       .filter(({ element }) => !scrolls(element))
       .map(({ element, box }) => element.outerHTML.slice(0, 120) + ' at ' + Math.round(box.right));
+  })()`);
+}
+
+/** Cells of a table that reach over its right edge, where it is clipped. */
+async function cutCells(view: ConsolePage, table: string): Promise<string[]> {
+  return view.page.evaluate<string[]>(`(() => {
+    const table = document.querySelector('${table}');
+    const right = table.getBoundingClientRect().right;
+    return [...table.querySelectorAll('[role=cell], [role=columnheader]')]
+      // A phone has a head for screen readers alone.
+      .filter((cell) => cell.checkVisibility() && cell.parentElement.offsetWidth > 1)
+      .filter((cell) => cell.getBoundingClientRect().right > right + 0.5)
+      .map((cell) => cell.className + ' ' + cell.textContent.slice(0, 40));
   })()`);
 }
 

@@ -2,6 +2,7 @@
  * What stands in the editor's fields: text as it was typed, kept apart from a job until it is saved.
  * The rules of a job are the master's; here only what cannot even be sent is refused.
  */
+import type { FieldProblem } from '../../../shared/errors.ts';
 import type { Job, JobInput } from '../../../shared/job/definition.ts';
 import type { FieldError } from '../api/shapes.ts';
 import { parseBytes, writeBytes } from '../format/parse-bytes.ts';
@@ -113,6 +114,21 @@ export function draftOfRaw(name: string, raw: string): Draft {
     ...text('workingDirectory'),
     ...text('shell'),
   };
+}
+
+/**
+ * Whether it is its key that is wrong, by the problems the master found: nothing that is saved under
+ * it would be a job. A wrong name inside the text is mended by saving.
+ */
+export function hasUnusableName(name: string, problems: readonly FieldProblem[] = []): boolean {
+  const written = JSON.stringify(name);
+  return problems.some(
+    ({ field, message, got }) =>
+      field === '/name' &&
+      message === 'is not a valid name' &&
+      // A long one is cut short.
+      written.startsWith(got.replace(/\.\.\.$/, '')),
+  );
 }
 
 interface ProblemWords {

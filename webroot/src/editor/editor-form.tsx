@@ -2,6 +2,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { type SyntheticEvent, useEffect, useId, useRef } from 'react';
 import { Link, useLocation } from 'wouter';
+import { useJobActions } from '../actions/use-job-actions.ts';
 import { isApiError } from '../api/api-error.ts';
 import { jobQuery } from '../api/queries.ts';
 import { commonMessages } from '../i18n/common-messages.ts';
@@ -13,7 +14,7 @@ import { showToast } from '../ui/toast-store.ts';
 import { usePageTitle } from '../ui/use-page-title.ts';
 import { ChangesTable } from './changes-panel.tsx';
 import { ConflictNotice } from './conflict-notice.tsx';
-import type { Draft } from './draft.ts';
+import { type Draft, hasUnusableName } from './draft.ts';
 import { fieldAt } from './draft-fields.ts';
 import { Field, FieldErrors } from './field.tsx';
 import { editorMessages } from './messages.ts';
@@ -34,6 +35,7 @@ export function EditorForm({ original, onRestart }: EditorFormProps) {
   const common = useMessages(commonMessages);
   const describe = useDescribeError();
   const [, navigate] = useLocation();
+  const actions = useJobActions();
   const editor = useEditor(original);
   const { draft, dirty, change, errors } = editor;
   const form = useRef<HTMLFormElement>(null);
@@ -47,6 +49,7 @@ export function EditorForm({ original, onRestart }: EditorFormProps) {
   const deleted = !isNew && isApiError(stored.error, 404);
   const movedOn = !isNew && stored.data !== undefined && stored.data.revision !== original.revision;
   const conflict = (deleted || movedOn) && !editor.saving;
+  const nameless = !isNew && hasUnusableName(original.name ?? '', stored.data?.quarantined);
 
   useEffect(() => {
     if (!dirty) return undefined;
@@ -97,7 +100,16 @@ export function EditorForm({ original, onRestart }: EditorFormProps) {
 
   function onSubmit(event: SyntheticEvent): void {
     event.preventDefault();
-    if (!editor.saving) void save(original.revision);
+    if (!editor.saving && !nameless) void save(original.revision);
+  }
+
+  async function remove(): Promise<void> {
+    const { name, revision } = original;
+    if (name === undefined || revision === undefined) return;
+    if (!(await actions.remove({ name, revision }))) return;
+    leaving.current = true;
+    editor.discard();
+    navigate('/');
   }
 
   const fields = { draft, errorsOf, onChange: change };
@@ -133,8 +145,8 @@ export function EditorForm({ original, onRestart }: EditorFormProps) {
         )}
         {!isNew && original.job === undefined && stored.data?.raw !== undefined && (
           <section className="notice">
-            <p>{text.quarantined}</p>
-            <pre className="raw">{stored.data.raw}</pre>
+            <p data-testid="quarantine-note">{nameless ? text.unusableName : text.quarantined}</p>
+            <pre className="raw scroll-box">{stored.data.raw}</pre>
           </section>
         )}
         <fieldset className="section what">
@@ -253,14 +265,25 @@ export function EditorForm({ original, onRestart }: EditorFormProps) {
           >
             {common.cancel}
           </Link>
-          <button
-            type="submit"
-            className="button primary"
-            data-testid="save-job"
-            disabled={editor.saving || conflict}
-          >
-            {editor.saving ? text.saving : isNew ? text.create : text.save}
-          </button>
+          {nameless ? (
+            <button
+              type="button"
+              className="button danger"
+              data-testid="delete"
+              onClick={() => void remove()}
+            >
+              {common.delete}
+            </button>
+          ) : (
+            <button
+              type="submit"
+              className="button primary"
+              data-testid="save-job"
+              disabled={editor.saving || conflict}
+            >
+              {editor.saving ? text.saving : isNew ? text.create : text.save}
+            </button>
+          )}
           {errors.length > 0 && (
             <div className="editor-problems">
               <p className="field-error">{text.problems(errors.length)}</p>

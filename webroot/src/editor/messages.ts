@@ -126,6 +126,8 @@ const en = {
   discard: 'Discard it',
   quarantined:
     'What is stored is not a valid job. Below is what could be read of it; saving replaces it.',
+  unusableName:
+    'No job can have this name, and a name cannot be changed: delete it, and create the job anew under another.',
   stored: 'Stored text',
 };
 
@@ -251,6 +253,7 @@ const zh: typeof en = {
   restored: '已恢复您之前输入的内容。',
   discard: '丢弃',
   quarantined: '已存储的内容不是有效任务。以下是能够读出的部分，保存后将替换它。',
+  unusableName: '任务不能使用此名称，且名称无法修改：请删除它，并以其他名称新建任务。',
   stored: '已存储的文本',
 };
 

@@ -33,7 +33,7 @@ function ScheduleCard({ job, detail }: { readonly job: Job; readonly detail: Job
       <h2>{text.schedule}</h2>
       <p className="card-lead">{detail.scheduleText}</p>
       <p className="muted">
-        <code>{job.cronExpr}</code> {job.timezone}
+        <code>{job.cronExpr}</code> <span className="zone">{job.timezone}</span>
       </p>
       {job.enabled && detail.nextTicks.length > 0 && (
         <table className="next-fires num" aria-label={text.nextFires}>
@@ -72,7 +72,7 @@ function DefinitionCard({ job, revision }: { readonly job: Job; readonly revisio
     <section className="card definition-card panel">
       <h2>{text.definition}</h2>
       {job.description !== '' && <p className="job-description">{job.description}</p>}
-      <pre className="job-command" aria-label={text.command}>
+      <pre className="job-command scroll-box" aria-label={text.command}>
         {job.command}
       </pre>
       <dl className="facts">
@@ -142,7 +142,7 @@ function QuarantineCard({ detail }: { readonly detail: JobDetail }) {
       {detail.raw !== undefined && (
         <>
           <h3 className="muted">{text.stored}</h3>
-          <pre className="job-command">{detail.raw}</pre>
+          <pre className="job-command scroll-box">{detail.raw}</pre>
         </>
       )}
     </section>

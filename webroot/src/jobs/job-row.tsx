@@ -62,7 +62,7 @@ function JobTimes({ job }: { readonly job: JobListItem }) {
       <div className="job-schedule" role="cell" title={`${job.scheduleText}\n${job.timezone}`}>
         <div className="clip">{job.scheduleText}</div>
         <div className="sub-line">
-          <code>{job.cronExpr}</code> <span>{job.timezone}</span>
+          <code>{job.cronExpr}</code> <span className="zone">{job.timezone}</span>
         </div>
       </div>
       <div className="job-next" role="cell">

@@ -17,7 +17,7 @@ export function RunFacts({ run }: { readonly run: HistoryRow }) {
   return (
     <section className="run-facts panel">
       <dl>{run.kind === 'run' ? <RanFacts run={run} /> : <SpanFacts run={run} />}</dl>
-      {run.command !== undefined && <pre className="run-command">{run.command}</pre>}
+      {run.command !== undefined && <pre className="run-command scroll-box">{run.command}</pre>}
       {run.lateResult && <LateResult late={run.lateResult} />}
     </section>
   );

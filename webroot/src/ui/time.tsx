@@ -1,10 +1,12 @@
 /** Times as people read them: relative, with the exact instant in the title. */
+import { useState } from 'react';
 import { useStore } from '../external-store.ts';
 import { formatInstant } from '../format/instant.ts';
 import { formatAge, formatSpan } from '../format/span.ts';
 import { commonMessages } from '../i18n/common-messages.ts';
 import { useMessages } from '../i18n/language.ts';
 import { connectionStore } from '../live/connection.ts';
+import { serverClock } from '../live/server-clock.ts';
 import { useNowAs } from '../live/use-now.ts';
 
 /** `4m ago`; `at` is epoch ms. */
@@ -23,10 +25,12 @@ export function TimeAgo({ at }: { readonly at: number }) {
 /** Time until `at`, counted down each second; `zone` is the job's, for the title. */
 export function Countdown({ at, zone }: { readonly at: number; readonly zone?: string }) {
   const common = useMessages(commonMessages);
-  // The last second counts as now: a job that fires every second would only flicker otherwise.
+  // Where a fire follows a second after the last, the last second is now: it would only flicker.
+  const [seen, setSeen] = useState({ at, lastMs: 0 });
+  if (seen.at !== at) setSeen({ at, lastMs: at - serverClock.now() > 1500 ? 0 : 1000 });
   const fresh = useStore(connectionStore).state !== 'cut';
   const text = useNowAs((now) => {
-    if (at - now > 1000) return formatSpan(at - now);
+    if (at - now > seen.lastMs) return formatSpan(at - now);
     // What is due after the last word from the master is not known.
     return fresh || at > now ? common.dueNow : '?';
   });
