@@ -2,7 +2,8 @@
  * Whether what a worker decided was so at the moment of the decision, whatever it once saw: refusals,
  * holders of a job that is full, fires that wait.
  */
-import { parse, root, text } from './commit-changes.ts';
+import type { KeyValue } from '../../shared/etcd/port.ts';
+import { parse, readCursor, root, text } from './commit-changes.ts';
 import type { EtcdStore } from './etcd-store.ts';
 import type { JobBook } from './job-book.ts';
 import type { Violations } from './violations.ts';
@@ -14,6 +15,19 @@ export class DecisionChecks {
   constructor(store: EtcdStore, violations: Violations) {
     this.#store = store;
     this.#violations = violations;
+  }
+
+  /** A cursor that counts another schedule than its definition's would have ticks that nobody meant. */
+  counts(book: JobBook, { value }: KeyValue): void {
+    const counted = readCursor(value.toString())?.schedule;
+    const wanted = book.current === undefined ? 'x' : book.current.counted;
+    if (counted !== wanted) {
+      this.#bad(
+        'a cursor counts what its definition says',
+        book,
+        `${counted ?? ''}, not ${wanted}`,
+      );
+    }
   }
 
   /** A dead holder's tick stays claimable until that holder is settled. */

@@ -82,6 +82,10 @@ export class Human {
     await this.#quietly(() => this.#trigger(name));
   }
 
+  async putByHand(name: string): Promise<void> {
+    await this.#quietly(() => this.#putByHand(name));
+  }
+
   #deeds(name: string): readonly (readonly [number, () => Promise<unknown>])[] {
     return [
       [5, () => this.edit(name, (was) => this.#changed(name, was))],

@@ -10,6 +10,8 @@ export interface DefinitionBook {
   readonly enabled: boolean;
   /** How many runs may be open; Infinity when there is no limit. */
   readonly limit: number;
+  /** What a cursor of it counts. */
+  readonly counted: string;
   readonly concurrency: string;
   /** How many ticks of one write-off may be caught up on. */
   readonly catchUps: number;
@@ -77,6 +79,7 @@ const malformed = {
   isMalformed: true,
   enabled: false,
   limit: 1,
+  counted: '-',
   concurrency: '',
   catchUps: 0,
   retries: { max: 0, on: [] },
@@ -93,13 +96,15 @@ export function readDefinition(kv: KeyValue, revision: number): DefinitionBook {
   }
   const { command, cronExpr, description, concurrency, misfire } = value;
   const isWhole = typeof command === 'string' && typeof cronExpr === 'string';
-  if (!isWhole || scheduleOfExpression(cronExpr) === undefined) return { ...malformed, revision };
+  const schedule = isWhole ? scheduleOfExpression(cronExpr) : undefined;
+  if (!isWhole || schedule === undefined) return { ...malformed, revision };
   const base = /^base (\d+)$/.exec(typeof description === 'string' ? description : '')?.[1];
   return {
     revision,
     isMalformed: false,
     enabled: value['enabled'] !== false,
     limit: concurrency === 'allow' ? Number(value['maxConcurrent'] ?? Infinity) : 1,
+    counted: value['enabled'] === false ? '-' : schedule.canonical,
     concurrency: typeof concurrency === 'string' ? concurrency : 'forbid',
     catchUps: misfire === 'skip' ? 0 : misfire === 'all' ? Number(value['misfireLimit']) : 1,
     retries: { max: 0, on: ['failed', 'timed-out', 'lost'], ...(value['retries'] as object) },

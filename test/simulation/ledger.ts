@@ -88,6 +88,7 @@ export class Ledger {
       this.#bad('one account a tick', book, `${accounts[0]?.what ?? ''} without moving the cursor`);
     }
     if (changes.job !== undefined) this.#defined(book, changes.job, revision);
+    if (changes.cursor?.kv !== undefined) this.#checks.counts(book, changes.cursor.kv);
     this.#triggers(book, changes);
     this.#goneFires(book, changes, revision);
     for (const [id, { kv }] of changes.orders) {

@@ -250,10 +250,14 @@ class World {
       if (!this.#isBusy) return;
       const name = random.pick(this.#jobs);
       const toSecondMs = 1_000 - (this.#time.nowMs % 1_000);
-      const isTriggers = random.chance(0.4);
+      const deed = random.weighted<(human: Human) => Promise<void>>([
+        [5, (human) => human.act(name)],
+        [4, (human) => human.trigger(name)],
+        [1, (human) => human.putByHand(name)],
+      ]);
       for (const human of [...this.#humans, ...this.#humans]) {
         this.#time.after(Math.max(0, toSecondMs + random.between(-150, 250)), () => {
-          void (isTriggers ? human.trigger(name) : human.act(name));
+          void deed(human);
         });
       }
       this.#flurry(random);
