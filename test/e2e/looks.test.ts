@@ -245,7 +245,8 @@ async function cutCells(view: ConsolePage, table: string): Promise<string[]> {
     const right = table.getBoundingClientRect().right;
     return [...table.querySelectorAll('[role=cell], [role=columnheader]')]
       // A phone has a head for screen readers alone.
-      .filter((cell) => cell.checkVisibility() && cell.parentElement.offsetWidth > 1)
+      .filter((cell) => cell.checkVisibility())
+      .filter((cell) => getComputedStyle(cell.parentElement).clipPath === 'none')
       .filter((cell) => cell.getBoundingClientRect().right > right + 0.5)
       .map((cell) => cell.className + ' ' + cell.textContent.slice(0, 40));
   })()`);

@@ -24,7 +24,10 @@ export const RunRow = memo(function RunRow({ row, showJob }: RunRowProps) {
   const text = useMessages(historyMessages);
   const common = useMessages(commonMessages);
   const kind = row.outcome ?? 'running';
-  const lateMs = row.startedAt === undefined ? 0 : row.startedAt - row.tick;
+  // A further attempt is later than its tick by rights.
+  const lateMs =
+    row.startedAt === undefined || row.cause === 'retry' ? 0 : row.startedAt - row.tick;
+  const laterCount = row.excepted?.length ?? 0;
   const why = useWhy()(row);
   const path = `/runs/${encodeURIComponent(row.id)}`;
   return (
@@ -55,6 +58,7 @@ export const RunRow = memo(function RunRow({ row, showJob }: RunRowProps) {
           <TimeAgo at={row.tick} />
           {lateMs > punctualMs && ` · ${text.late(formatSpan(lateMs))}`}
           {row.count !== undefined && row.count > 1 && ` · ${text.fires(row.count)}`}
+          {laterCount > 0 && ` · ${text.runLater(laterCount)}`}
         </span>
       </div>
       <div className="run-took num" role="cell">

@@ -29,7 +29,7 @@ function RanFacts({ run }: { readonly run: HistoryRow }) {
   const { startedAt, endedAt, exitCode, signal, outputBytes } = run;
   return (
     <>
-      <Fact name={run.cause === 'tick' ? text.due : text.asked} title={formatInstant(run.tick)}>
+      <Fact name={run.cause === 'manual' ? text.asked : text.due} title={formatInstant(run.tick)}>
         {formatInstant(run.tick)}
       </Fact>
       {startedAt !== undefined && (
@@ -88,17 +88,19 @@ function RanFacts({ run }: { readonly run: HistoryRow }) {
 function SpanFacts({ run }: { readonly run: HistoryRow }) {
   const text = useMessages(runMessages);
   const common = useMessages(commonMessages);
-  const isSpan = run.fromTick !== undefined && run.count !== 1;
+  const { fromTick } = run;
+  const isSpan = fromTick !== undefined && (run.count !== 1 || (run.excepted?.length ?? 0) > 0);
   return (
     <>
-      <Fact name={text.due}>{formatInstant(run.tick)}</Fact>
-      {isSpan && (
-        <Fact
-          name={text.span}
-          {...(run.count === undefined ? {} : { note: text.spanOf(run.count) })}
-        >
-          {formatInstant(run.fromTick ?? run.tick)} … {formatInstant(run.tick)}
+      {isSpan ? (
+        <Fact name={text.due}>
+          {text.spanText(formatInstant(fromTick), formatInstant(run.tick))}
         </Fact>
+      ) : (
+        <Fact name={text.due}>{formatInstant(run.tick)}</Fact>
+      )}
+      {isSpan && run.count !== undefined && (
+        <Fact name={common.outcome[run.outcome ?? 'missed']}>{text.spanOf(run.count)}</Fact>
       )}
       {run.excepted !== undefined && run.excepted.length > 0 && (
         <Fact name={text.runLater}>{text.spanOf(run.excepted.length)}</Fact>
