@@ -13,7 +13,10 @@ export interface KeyValue {
   readonly lease: string;
 }
 
-/** A guard. With `rangeEnd` it must hold for every key in [key, rangeEnd); an empty range holds. */
+/**
+ * A guard. With `rangeEnd` it must hold for every key in [key, rangeEnd); an empty range is judged as
+ * one absent key, so `create = 0` holds there and `create > 0` does not.
+ */
 export type Compare = { readonly key: string; readonly rangeEnd?: string } & (
   | {
       readonly target: 'mod' | 'create' | 'version';
