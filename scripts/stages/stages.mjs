@@ -23,7 +23,7 @@ export const stages = [
   tests('unit', 2, 120),
   tests('integration', 2, 300),
   // One process, and all of a core: what runs beside it would only make both slower.
-  tests('simulation', 1, 300),
+  tests('simulation', 1, 600),
   // They start meshes and count what these do in time, and mostly wait: two at a time are no strain.
   tests('faults', 2, 600),
   tests('e2e', 1, 300),

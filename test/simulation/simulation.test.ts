@@ -8,7 +8,7 @@ import { tryMutant } from './mutant-table.ts';
 import { mutants } from './mutants.ts';
 import { simulate } from './simulate.ts';
 
-const seeds = 120;
+const seeds = 100;
 const seedsAtOnce = 20;
 
 /** Each of these is needed by an invariant of its own kind, and is missed soon. */
