@@ -146,7 +146,9 @@ class LeaseSession implements Session {
     const sentMs = clock.monotonicMs();
     const answerMs = answerLimitMs(ttlSeconds * 1000);
     const lease = await etcd.grantLease(ttlSeconds, { timeoutMs: answerMs, signal });
-    const ttlMs = lease.ttlSeconds * 1000;
+    // A server may grant more than was asked for (its least is an election's length); everybody else
+    // waits only for what was asked, so nobody may believe for longer.
+    const ttlMs = Math.min(lease.ttlSeconds, ttlSeconds) * 1000;
     const deadlineMs = sentMs + ttlMs * believedShare;
     const held: Held = {
       id: lease.id,
