@@ -160,12 +160,6 @@ function dropPut(folder: string): (txn: Txn) => Txn {
   });
 }
 
-/** A server whose least TTL is far above what the mesh asks for, so that TTL + 1 s is too short. */
-function grantLonger(etcd: EtcdStore): void {
-  const grant = etcd.grant.bind(etcd);
-  etcd.grant = (ttlSeconds, nowMs) => grant(ttlSeconds * 3, nowMs);
-}
-
 /** Who reads a fire and its definition again before a start is told what was so at the claim. */
 function answerFromThePast(etcd: EtcdStore): void {
   const claimed = new Map<string, readonly OpResult[]>();
@@ -260,6 +254,6 @@ export const mutants: readonly Mutant[] = [
   rule('session beats', 'both acknowledgements, not the keep-alive alone', {
     trustsKeepAlives: true,
   }),
-  rule('settleVanished', 'silent for as long as the session may believe', { attach: grantLonger }),
+  rule('settleVanished', 'silent for as long as the session may believe', { mixesTtl: true }),
   rule('spool', 'answered only when on disk', { forgetsDisk: true }),
 ];

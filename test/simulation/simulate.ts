@@ -42,6 +42,8 @@ export interface Mutation {
   readonly forgetsDisk?: boolean;
   /** A keep-alive alone renews the session. */
   readonly trustsKeepAlives?: boolean;
+  /** Workers wait for less than what others believe. */
+  readonly mixesTtl?: boolean;
   readonly attach?: (etcd: EtcdStore) => void;
 }
 
@@ -114,13 +116,14 @@ class World {
     if (mutation.alter !== undefined) this.#etcd.alter = mutation.alter;
     this.#ledger = new Ledger(this.#etcd, this.#time, this.violations);
     this.#oracle = new RunOracle(this.#ledger, this.#time, this.#story, this.violations);
-    mutation.attach?.(this.#etcd);
     keepLeases(this.#etcd, this.#time, random.stream('leases'));
     this.#ledger.hasRoom = () => {
       const slots = this.#workers.reduce((sum, worker) => sum + worker.slots, 0);
       return this.#oracle.runningCount * 2 < slots && slots >= 4;
     };
     const draw = random.stream('world');
+    mutation.attach?.(this.#etcd);
+    if (draw.chance(0.2)) grantLonger(this.#etcd);
     const ttlSeconds = draw.pick([5, 5, 8, 15]);
     const workerCount = options.workers ?? draw.integer(2, 5);
     const jobCount = options.jobs ?? draw.integer(1, 6);
@@ -137,7 +140,7 @@ class World {
         oracle: this.#oracle,
         story: this.#story,
         violations: this.violations,
-        ttlSeconds,
+        ttlSeconds: mutation.mixesTtl === true && i % 2 === 0 ? ttlSeconds * 4 : ttlSeconds,
         rules: {
           keepsDeadline: mutation.ignoresDeadline !== true,
           keepsStartBy: mutation.ignoresStartBy !== true,
@@ -302,4 +305,10 @@ class World {
     );
     return link;
   }
+}
+
+/** A server with a long election: its least TTL is above what the mesh asks for. */
+function grantLonger(etcd: EtcdStore): void {
+  const grant = etcd.grant.bind(etcd);
+  etcd.grant = (ttlSeconds, nowMs) => grant(Math.max(20, ttlSeconds), nowMs);
 }
