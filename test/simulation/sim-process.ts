@@ -57,6 +57,8 @@ export class SimMachine {
 export class SimProcess {
   readonly machine: SimMachine;
   readonly clock: Clock;
+  /** What the operating system still does for a process that was killed. */
+  onKilled: () => void = () => undefined;
   readonly #random: SeededRandom;
   #alive = true;
   #paused = false;
@@ -110,6 +112,7 @@ export class SimProcess {
   kill(): void {
     this.#alive = false;
     this.#waiting = [];
+    this.onKilled();
   }
 
   #after(delayMs: number, callback: () => void): () => void {

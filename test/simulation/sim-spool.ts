@@ -61,8 +61,18 @@ export class SimSpool implements Spool {
   #lastWriteAtMs = 0;
   #stopped = false;
 
+  /** Asked for and not yet on the disk, in order. */
+  readonly #underWay = new Set<(disk: SimDisk) => void>();
+
   constructor(options: SimSpoolOptions) {
     this.#options = options;
+    // How far the writing had come when the process was killed.
+    options.process.onKilled = () => {
+      for (const what of this.#underWay) {
+        if (options.random.chance(0.5)) break;
+        what(options.disk);
+      }
+    };
     this.#found = [...options.disk.held.values()];
   }
 
@@ -125,8 +135,10 @@ export class SimSpool implements Spool {
       }
       const atMs = Math.max(this.#lastWriteAtMs, time.nowMs + random.next() * disk.slowMs);
       this.#lastWriteAtMs = atMs;
+      this.#underWay.add(what);
       time.after(atMs - time.nowMs, () => {
-        if (!process.isAlive && random.chance(0.5)) return;
+        if (!process.isAlive) return;
+        this.#underWay.delete(what);
         const fails = disk.isRefusing && random.chance(0.3);
         if (!fails || random.chance(0.5)) what(disk);
         time.after(random.between(0.1, 2), () => {
