@@ -30,11 +30,31 @@ function problemsOfIssue(issue: z.core.$ZodIssue, input: unknown): FieldProblem[
   return [
     {
       field: pointer(issue.path),
-      message: value === undefined && issue.code === 'invalid_type' ? 'is missing' : issue.message,
+      message: messageOf(issue, value),
       expected: expectationOf(issue),
       got: gotOf(issue, value),
     },
   ];
+}
+
+/** In the words of this product; a schema's own message stands where there is one. */
+function messageOf(issue: z.core.$ZodIssue, value: unknown): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return value === undefined ? 'is missing' : `is not ${withArticle(issue.expected)}`;
+    case 'too_small':
+      return issue.origin === 'string' ? 'is too short' : 'is too small';
+    case 'too_big':
+      return issue.origin === 'string' ? 'is too long' : 'is too large';
+    case 'invalid_value':
+      return 'is not one of the choices';
+    default:
+      return issue.message;
+  }
+}
+
+function withArticle(noun: string): string {
+  return `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`;
 }
 
 function expectationOf(issue: z.core.$ZodIssue): string {
