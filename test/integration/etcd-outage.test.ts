@@ -65,8 +65,8 @@ function pass(delayMs: number): Promise<void> {
   });
 }
 
-async function survivesBeingKilled(t: TestContext, downMs: number): Promise<void> {
-  await withRig(16, async ({ server, etcd, session, changes, recorder, prefix }) => {
+async function survivesBeingKilled(t: TestContext, downMs: number, ttlSeconds = 16): Promise<void> {
+  await withRig(ttlSeconds, async ({ server, etcd, session, changes, recorder, prefix }) => {
     const before = session.id;
     const member = server.member();
     await member.kill();
@@ -107,6 +107,9 @@ describe('an outage of etcd', { concurrency: true }, () => {
 
   it('killed for 8 s: back within a second, the session survives', (t) =>
     survivesBeingKilled(t, 8000));
+
+  // The longest that the longest lease bears, when the last beat was sent right before.
+  it('killed for 15 s with a lease of 20 s: the same', (t) => survivesBeingKilled(t, 15_000, 20));
 
   it('frozen: the mirror doubts within 4 s, the session is fenced before it expires', async (t) => {
     await withRig(6, async ({ server, etcd, session, changes, recorder, prefix }) => {
