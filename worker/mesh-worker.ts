@@ -270,11 +270,11 @@ export class MeshWorker implements Component {
 
   #context(part: JobParts, firstSeenMs: (subject: string) => number): DecideContext {
     const parts = this.#parts;
-    const canDecide = this.#reasons().length === 0;
     return {
       nowMs: this.#deps.clock.wallMs(),
-      canDecide,
-      canClaim: canDecide && (parts?.runs.freeSlots() ?? 0) > 0,
+      // Most looks end in a wait: whether anything stands in the way is asked only before an act.
+      canDecide: () => this.#reasons().length === 0,
+      canClaim: () => (parts?.runs.freeSlots() ?? 0) > 0 && this.#reasons().length === 0,
       sessionAlive: (sessionId) => parts?.sessions.alive(sessionId) === true,
       delayMs: (subject, avoid) => this.#delayMs(part.name, subject, avoid),
       firstSeenMs,

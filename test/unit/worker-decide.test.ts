@@ -45,8 +45,8 @@ function part(
 function context(nowMs: number, more: Partial<DecideContext> = {}): DecideContext {
   return {
     nowMs,
-    canClaim: true,
-    canDecide: true,
+    canClaim: () => true,
+    canDecide: () => true,
     sessionAlive: () => true,
     delayMs: () => 0,
     firstSeenMs: () => nowMs,
@@ -125,7 +125,7 @@ describe('decide', () => {
       kind: 'wait',
       untilMs: start + 1_200,
     });
-    const full = decide(job, context(start + 1_100, { canClaim: false }));
+    const full = decide(job, context(start + 1_100, { canClaim: () => false }));
     assert.equal(full.kind, 'wait');
     assert.equal(full.kind === 'wait' && full.wantsSlot, true);
   });
@@ -291,7 +291,7 @@ describe('decide', () => {
   });
 
   it('decides nothing while it may not', () => {
-    const blocked = { canClaim: false, canDecide: false };
+    const blocked = { canClaim: () => false, canDecide: () => false };
     assert.equal(decide(part(), context(start, blocked)).kind, 'wait');
     const job = part(every, { tick: start });
     assert.equal(decide(job, context(start + 60_000, blocked)).kind, 'wait');

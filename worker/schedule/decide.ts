@@ -19,9 +19,9 @@ const staleTickMs = 2_000;
 export interface DecideContext {
   readonly nowMs: number;
   /** A free slot, an alive session, a verified clock, an accepting spool, not draining. */
-  readonly canClaim: boolean;
+  canClaim(): boolean;
   /** Everything of canClaim but the slot. */
-  readonly canDecide: boolean;
+  canDecide(): boolean;
   sessionAlive(sessionId: string): boolean;
   /** Rank delay of this worker for `subject` of the job, ms; `avoid` is a worker that goes last. */
   delayMs(subject: string, avoid?: string): number;
@@ -91,7 +91,7 @@ function decideAdoption(part: JobParts, context: DecideContext): Decision | unde
   if (cursor?.cursor?.schedule === wanted) return undefined;
   const subject = `adopt ${entry?.modRevision ?? 0} ${cursor?.modRevision ?? 0}`;
   return whenRanked(subject, context.firstSeenMs(subject), context, () =>
-    context.canDecide ? { kind: 'adopt', schedule: wanted } : { kind: 'wait' },
+    context.canDecide() ? { kind: 'adopt', schedule: wanted } : { kind: 'wait' },
   );
 }
 
@@ -123,8 +123,9 @@ function decideWriteOff(
   }
   const subject = `write-off ${oldest}`;
   const decision = whenRanked(subject, context.firstSeenMs(subject), context, () => {
+    if (!context.canDecide()) return { kind: 'wait' };
     const span = missedSpan(schedule, cursor.tick, lastStale);
-    if (!context.canDecide || span === undefined) return { kind: 'wait' };
+    if (span === undefined) return { kind: 'wait' };
     return {
       kind: 'write-off',
       span,
@@ -168,7 +169,7 @@ function decideTick(
     if (!holders.every(({ sessionId }) => context.sessionAlive(sessionId))) return { kind: 'wait' };
     const subject = `overlap ${tick}`;
     return whenRanked(subject, context.firstSeenMs(subject), context, () =>
-      context.canDecide ? decideOverlap(part, entry.job, tick, holders) : { kind: 'wait' },
+      context.canDecide() ? decideOverlap(part, entry.job, tick, holders) : { kind: 'wait' },
     );
   }
   return whenRanked(String(tick), tick, context, () =>
@@ -215,7 +216,7 @@ function decideTrigger(
   if (refusal !== undefined) {
     const subject = `refuse ${triggerId}`;
     return whenRanked(subject, context.firstSeenMs(subject), context, () =>
-      context.canDecide ? { kind: 'refuse-trigger', triggerId, ...refusal } : { kind: 'wait' },
+      context.canDecide() ? { kind: 'refuse-trigger', triggerId, ...refusal } : { kind: 'wait' },
     );
   }
   if (value.notBefore > context.nowMs) return { kind: 'wait', untilMs: value.notBefore };
@@ -263,7 +264,7 @@ function byNotBefore(triggers: JobParts['triggers']): [string, Held<TriggerValue
 }
 
 function claimOr(context: DecideContext, claim: Decision, untilMs?: number): Decision {
-  if (context.canClaim) return claim;
+  if (context.canClaim()) return claim;
   return { kind: 'wait', wantsSlot: true, ...(untilMs === undefined ? {} : { untilMs }) };
 }
 
