@@ -4,6 +4,7 @@
  * it in when it is whole, so nobody ever reads half a mesh. Readers decide on it, but never trust
  * it: every transaction guards what it assumed.
  */
+import type { z } from 'zod';
 import type { KeyValue, MirrorConsumer, WatchEvent } from '../etcd/port.ts';
 import { parseCursor, type Cursor } from '../protocol/cursor.ts';
 import type { Keys, ParsedKey } from '../protocol/keys.ts';
@@ -201,34 +202,22 @@ function applyPut(
       return;
     }
     case 'state':
-      partOf(snapshot, key.name).state = held(decodeValue(stateSchema, kv.value), kv);
+      partOf(snapshot, key.name).state = held(stateSchema, kv);
       return;
     case 'session':
-      setOrDelete(snapshot.sessions, key.id, held(decodeValue(sessionSchema, kv.value), kv));
+      setOrDelete(snapshot.sessions, key.id, held(sessionSchema, kv));
       return;
     case 'worker':
-      setOrDelete(snapshot.workers, key.id, held(decodeValue(workerSchema, kv.value), kv));
+      setOrDelete(snapshot.workers, key.id, held(workerSchema, kv));
       return;
     case 'fire':
-      setOrDelete(
-        partOf(snapshot, key.name).fires,
-        key.id,
-        held(decodeValue(fireSchema, kv.value), kv),
-      );
+      setOrDelete(partOf(snapshot, key.name).fires, key.id, held(fireSchema, kv));
       return;
     case 'trigger':
-      setOrDelete(
-        partOf(snapshot, key.name).triggers,
-        key.id,
-        held(decodeValue(triggerSchema, kv.value), kv),
-      );
+      setOrDelete(partOf(snapshot, key.name).triggers, key.id, held(triggerSchema, kv));
       return;
     case 'done':
-      setOrDelete(
-        partOf(snapshot, key.name).dones,
-        key.id,
-        held(decodeValue(doneSchema, kv.value), kv),
-      );
+      setOrDelete(partOf(snapshot, key.name).dones, key.id, held(doneSchema, kv));
       return;
     case 'killer':
       partOf(snapshot, key.name).orders.set(key.id ?? '', {
@@ -298,7 +287,9 @@ function isEmpty(part: JobParts): boolean {
   );
 }
 
-function held<T>(value: T | undefined, kv: KeyValue): Held<T> | undefined {
+/** The parsed value with its revisions; undefined when it cannot be parsed. */
+function held<T extends z.ZodType>(schema: T, kv: KeyValue): Held<z.output<T>> | undefined {
+  const value = decodeValue(schema, kv.value);
   if (value === undefined) return undefined;
   return { value, createRevision: kv.createRevision, modRevision: kv.modRevision };
 }
