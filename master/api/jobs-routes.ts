@@ -19,6 +19,7 @@ import {
   type JobEditor,
   type SavedEdit,
 } from '../jobs/job-editor.ts';
+import { hasEntry } from '../jobs/job-index.ts';
 import { jobDetail, jobListItem } from '../jobs/job-items.ts';
 import { jobSorts, jobStatuses, type JobQueries } from '../jobs/job-query.ts';
 import type { NextTicks } from '../jobs/next-ticks.ts';
@@ -106,9 +107,9 @@ export function jobsRoutes(deps: JobsDeps): Route[] {
       handle: async ({ params: { name } }) => {
         link.requireSynced();
         const parts = link.view.part(name);
-        const entry = parts?.entry;
-        if (entry === undefined) throw noSuchJob(name);
-        return ok(jobDetail(entry, parts, clock.wallMs()), { ETag: etagOf(entry.modRevision) });
+        if (parts === undefined || !hasEntry(parts)) throw noSuchJob(name);
+        const detail = jobDetail(link.view, parts, clock.wallMs());
+        return ok(detail, { ETag: etagOf(parts.entry.modRevision) });
       },
     }),
     defineRoute({

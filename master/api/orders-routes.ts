@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { CronmeshError, renderGot } from '../../shared/errors.ts';
 import type { HistoryStore } from '../../shared/history/port.ts';
+import { standsAgainst } from '../../shared/protocol/kill.ts';
 import { badField } from '../http/problem.ts';
 import { defineRoute, type Route } from '../http/route.ts';
 import type { RunRequests } from '../jobs/run-requests.ts';
@@ -70,9 +71,12 @@ export function ordersRoutes({ link, openFires, requests, store }: OrdersDeps): 
         // A deleted job's last runs may still be open.
         const parts = link.view.part(name);
         if (parts?.entry === undefined && (parts?.fires.size ?? 0) === 0) throw noSuchJob(name);
-        const runs = [...(parts?.fires.values() ?? [])].map(({ value }) => value.runId);
+        const runs = openRunsOf(link, name);
         const revision = await requests.killAll(name, by, body?.graceSeconds);
-        return killReplyOf(revision, runs);
+        await link.caughtUp(revision);
+        // One that was claimed while the order was on its way is hit as well.
+        const known = new Set([...runs, ...openRunsOf(link, name, revision)]);
+        return killReplyOf(revision, [...known]);
       },
     }),
     defineRoute({
@@ -95,10 +99,18 @@ export function ordersRoutes({ link, openFires, requests, store }: OrdersDeps): 
         const target = { runId: id, fireId: open.fireId };
         const revision = await requests.killRun(open.job, target, by, body?.graceSeconds);
         if (revision === undefined) throw notRunning(id);
+        await link.caughtUp(revision);
         return killReplyOf(revision, [id]);
       },
     }),
   ];
+}
+
+/** Runs that the view shows open, claimed before `orderRevision`. */
+function openRunsOf(link: MeshLink, name: string, orderRevision = Infinity): string[] {
+  return [...(link.view.part(name)?.fires.values() ?? [])]
+    .filter(({ createRevision }) => standsAgainst(orderRevision, createRevision))
+    .map(({ value }) => value.runId);
 }
 
 function killReplyOf(revision: number, runs: readonly string[]) {

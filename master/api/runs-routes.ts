@@ -13,6 +13,7 @@ import type { StoreHealth } from '../live/store-health.ts';
 import { rowOfFire, type OpenFires } from '../runs/open-fires.ts';
 import { endOffset, outputPieces, type OutputFeeds } from '../runs/output-feed.ts';
 import { isRunningOnly, listRunning, listRuns } from '../runs/run-list.ts';
+import { orderPart } from '../runs/standing-order.ts';
 import { outputPageShape, runDetailShape, runListShape, type Shape } from './shapes.ts';
 
 export interface RunsDeps {
@@ -85,9 +86,11 @@ export function runsRoutes(deps: RunsDeps): Route[] {
       refusals: [400, 404, 503],
       handle: async ({ params: { id } }) => {
         const row = await findRow(deps, id);
+        const open = openFires.get(id);
         const detail: Shape<typeof runDetailShape> = {
           ...row,
-          open: openFires.get(id) !== undefined,
+          open: open !== undefined,
+          ...(open && orderPart(link.view, open.job, open.fire)),
         };
         return ok(detail);
       },

@@ -82,6 +82,19 @@ export const jobListShape = z
   })
   .meta({ id: 'JobList' });
 
+export const standingOrderShape = z
+  .strictObject({
+    orderId: z.string().describe('The revision of the order.'),
+    by: z.string().exactOptional(),
+    at: epochMs.exactOptional(),
+    graceSeconds: z.number().exactOptional().describe("Absent: the job's own."),
+    workerAlive: z.boolean().describe('The session of the worker that must carry it out is alive.'),
+  })
+  .meta({
+    id: 'StandingOrder',
+    description: 'An order to kill that the run has not ended by yet; it goes with the run.',
+  });
+
 export const openRunShape = z
   .strictObject({
     runId: z.string(),
@@ -90,6 +103,7 @@ export const openRunShape = z
     attempt: z.int(),
     cause: z.enum(causes),
     fence: z.int(),
+    order: standingOrderShape.exactOptional(),
   })
   .meta({ id: 'OpenRun', description: 'A run under way, as its open fire says.' });
 
@@ -130,7 +144,7 @@ export const triggeredShape = z
 export const killOrderShape = z
   .strictObject({
     orderId: z.string().describe('The revision of the order: it stands against older claims only.'),
-    runs: z.array(z.string()).describe('The runs that were open when it was given.'),
+    runs: z.array(z.string()).describe('The runs that were open; none: nothing to kill.'),
   })
   .meta({ id: 'KillOrder' });
 
@@ -183,7 +197,10 @@ export const runListShape = z
   .meta({ id: 'RunList' });
 
 export const runDetailShape = rowShape
-  .extend({ open: z.boolean().describe('Its fire is open in etcd.') })
+  .extend({
+    open: z.boolean().describe('Its fire is open in etcd.'),
+    order: standingOrderShape.exactOptional(),
+  })
   .meta({ id: 'RunDetail' });
 
 export const outputPageShape = z

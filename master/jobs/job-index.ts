@@ -124,6 +124,6 @@ function kindOf(entry: JobEntry): JobKind {
   return entry.job.enabled ? 'active' : 'paused';
 }
 
-function hasEntry(parts: JobParts): parts is JobWithEntry {
+export function hasEntry(parts: JobParts): parts is JobWithEntry {
   return parts.entry !== undefined;
 }

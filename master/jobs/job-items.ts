@@ -1,7 +1,7 @@
 /** Jobs as the API shows them, made from what the view holds of them. */
 import type { HistoryRow } from '../../shared/history/records.ts';
 import type { JobEntry } from '../../shared/mesh/job-entry.ts';
-import type { Held, JobParts } from '../../shared/mesh/view.ts';
+import type { Held, JobParts, MeshView } from '../../shared/mesh/view.ts';
 import type { FireValue } from '../../shared/protocol/values.ts';
 import type { Schedule } from '../../shared/schedule/schedule.ts';
 import { describeSchedule } from '../../shared/schedule/describe.ts';
@@ -15,6 +15,7 @@ import type {
   stateShape,
 } from '../api/shapes.ts';
 import { groupOf, type JobWithEntry } from './job-index.ts';
+import { orderPart } from '../runs/standing-order.ts';
 import type { NextTicks } from './next-ticks.ts';
 
 const shownCommandLength = 200;
@@ -83,12 +84,15 @@ function shortened(command: string): string {
 }
 
 export function jobDetail(
-  entry: JobEntry,
-  parts: JobParts | undefined,
+  view: MeshView,
+  { name, entry, fires, state }: JobWithEntry,
   nowMs: number,
 ): Shape<typeof jobDetailShape> {
-  const fires = parts === undefined ? [] : [...parts.fires.values()];
-  const live = { running: fires.map(openRun), ...statePart(parts?.state) };
+  const running = [...fires.values()].map((fire) => ({
+    ...openRun(fire),
+    ...orderPart(view, name, fire),
+  }));
+  const live = { running, ...statePart(state) };
   if (!entry.ok) {
     return {
       ...revisionsOf(entry),
@@ -109,7 +113,7 @@ export function jobDetail(
   };
 }
 
-export function openRun(fire: Held<FireValue>): Shape<typeof openRunShape> {
+function openRun(fire: Held<FireValue>): Shape<typeof openRunShape> {
   const { runId, worker, tick, attempt, cause } = fire.value;
   return { runId, worker, tick, attempt, cause, fence: fire.createRevision };
 }

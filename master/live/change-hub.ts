@@ -86,6 +86,7 @@ export class ChangeHub implements Component {
       case 'fire':
       case 'state':
       case 'done':
+      case 'killer':
         this.#add('runs', key.name);
         return;
       default:

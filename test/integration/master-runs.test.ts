@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { createConnection } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import {
+  jobDetailShape,
   killOrderShape,
   outputPageShape,
   runDetailShape,
@@ -292,6 +293,55 @@ for (const kind of ['sqlite', 'mongodb'] as const) {
       await rig.store.ingest([ended(runFacts('k0', { job: 'killed' }))]);
       await client.refusal(409, '/api/v1/runs/k0/kill', { method: 'POST' });
       await client.refusal(404, '/api/v1/runs/never/kill', { method: 'POST' });
+    });
+
+    test('an order is told with the run it stands against, as long as it stands', async () => {
+      await client.putNew('ordered');
+      const fire = await rig.fire('ordered', baseTick, { runId: 'o1', session: '77' });
+      await seesOpen('o1', true);
+      const run = () => client.get(runDetailShape, '/api/v1/runs/o1');
+      assert.equal((await run()).order, undefined);
+      const given = await client.expect(202, '/api/v1/runs/o1/kill', {
+        method: 'POST',
+        json: { graceSeconds: 2 },
+      });
+      const { orderId } = killOrderShape.parse(given.body);
+      const { order } = await run();
+      assert.equal(order?.orderId, orderId);
+      assert.equal(order.graceSeconds, 2);
+      assert.match(order.by ?? '', /127\.0\.0\.1/);
+      assert.equal(order.workerAlive, false, 'its session is not there');
+      const revision = await rig.put(rig.keys.session('77'), { v: 1, worker: 'w1' });
+      await waitFor(async () => ((await run()).order?.workerAlive === true ? true : undefined), {
+        timeoutMs: 5_000,
+        describe: () => `the session of revision ${revision}`,
+      });
+      const { running } = await client.get(jobDetailShape, '/api/v1/jobs/ordered');
+      assert.equal(running[0]?.order?.orderId, orderId);
+
+      // What is claimed after an order is none of its business; the order of all is.
+      await rig.fire('ordered', baseTick + 1, { runId: 'o2' });
+      await seesOpen('o2', true);
+      const later = () => client.get(runDetailShape, '/api/v1/runs/o2');
+      assert.equal((await later()).order, undefined);
+      const all = await client.expect(202, '/api/v1/jobs/ordered/kill', { method: 'POST' });
+      assert.equal((await later()).order?.orderId, killOrderShape.parse(all.body).orderId);
+      await rig.delete(rig.keys.killer('ordered'));
+      await waitFor(async () => ((await later()).order === undefined ? true : undefined), {
+        timeoutMs: 5_000,
+        describe: () => 'an order that ran out',
+      });
+      assert.ok((await later()).open, 'and the run is still there');
+
+      for (const [tick, runId] of [
+        [fire.tick, 'o1'],
+        [baseTick + 1, 'o2'],
+      ] as const) {
+        await rig.delete(rig.keys.fire('ordered', `t${tick}`));
+        await seesOpen(runId, false);
+      }
+      const none = await client.expect(202, '/api/v1/jobs/ordered/kill', { method: 'POST' });
+      assert.deepEqual(killOrderShape.parse(none.body).runs, [], 'nothing to kill');
     });
 
     test('a client that does not read its stream fills no memory', async () => {

@@ -7,14 +7,17 @@ import { useMemo } from 'react';
 import { useLocation } from 'wouter';
 import { isApiError } from '../api/api-error.ts';
 import { deleteJob, killJob, killRun, pauseJob, resumeJob, runJobNow } from '../api/commands.ts';
+import type { KillOrder } from '../api/shapes.ts';
 import { commonMessages } from '../i18n/common-messages.ts';
 import { useMessages } from '../i18n/language.ts';
 import { askToConfirm } from '../ui/confirm-store.ts';
 import { useDescribeError } from '../ui/describe-error.ts';
 import { releaseHeld } from '../ui/held-store.ts';
-import { showToast } from '../ui/toast-store.ts';
+import { dismissToast, showToast } from '../ui/toast-store.ts';
 import { findRunOf } from './find-run.ts';
+import { tallyOf } from './kill-end.ts';
 import { actionMessages } from './messages.ts';
+import { watchKill } from './watch-kill.ts';
 
 export interface JobRef {
   readonly name: string;
@@ -123,7 +126,7 @@ export function useJobActions(): JobActions {
       else showToast({ tone: 'plain', text: text.notYet(name), detail: text.notYetDetail });
     }
 
-    async function confirmKill(name: string, order: () => Promise<unknown>): Promise<boolean> {
+    async function confirmKill(name: string, order: () => Promise<KillOrder>): Promise<boolean> {
       const confirmed = await askToConfirm({
         title: text.killTitle(name),
         text: text.killText,
@@ -133,9 +136,46 @@ export function useJobActions(): JobActions {
       });
       if (!confirmed) return false;
       return attempt('kill', name, async () => {
-        await order();
-        showToast({ tone: 'good', text: text.killAsked(name) });
+        let runs: readonly string[];
+        try {
+          ({ runs } = await order());
+        } catch (error) {
+          // It was over before the order was given.
+          if (!isApiError(error, 409)) throw error;
+          runs = [];
+        }
+        if (runs.length === 0) {
+          showToast({ tone: 'plain', text: text.killLate(name) });
+          return;
+        }
+        const asked = showToast({
+          tone: 'plain',
+          text: text.killAsked(name),
+          detail: text.killAskedDetail,
+        });
+        void tellKill(name, runs, asked);
       });
+    }
+
+    /** However long it takes, and wherever the person has gone meanwhile. */
+    async function tellKill(name: string, runs: readonly string[], asked: number): Promise<void> {
+      const ends = await watchKill(queryClient, runs);
+      dismissToast(asked);
+      if (ends === undefined) return;
+      const { killed, others, otherOutcome, silent } = tallyOf(ends);
+      void queryClient.invalidateQueries();
+      if (silent.length > 0) {
+        const detail = text.killUnansweredDetail(silent.join(', '));
+        showToast({ tone: 'bad', text: text.killUnanswered(name), detail });
+      } else if (killed > 0) {
+        const rest = others === 0 ? {} : { detail: text.killSome(others) };
+        showToast({ tone: 'good', text: text.killDone(name, killed), ...rest });
+      } else if (otherOutcome === 'lost') {
+        showToast({ tone: 'bad', text: text.killLost(name), detail: text.killLostDetail });
+      } else {
+        const how = otherOutcome && { detail: text.killLateHow(common.outcome[otherOutcome]) };
+        showToast({ tone: 'plain', text: text.killLate(name), ...how });
+      }
     }
   }, [queryClient, text, common, describe, navigate]);
 }

@@ -2,7 +2,7 @@
 import type { JobInput } from '../../../shared/job/definition.ts';
 import { randomId } from '../random-id.ts';
 import { request } from './client.ts';
-import type { DryRun, SavedJob } from './shapes.ts';
+import type { DryRun, KillOrder, SavedJob } from './shapes.ts';
 
 const jobPath = (name: string): string => `/jobs/${encodeURIComponent(name)}`;
 const ifMatch = (revision: number): Record<string, string> => ({ 'if-match': `"${revision}"` });
@@ -31,11 +31,11 @@ export function deleteJob(name: string, revision: number): Promise<void> {
 }
 
 /** Kills every open run of the job. */
-export function killJob(name: string): Promise<unknown> {
+export function killJob(name: string): Promise<KillOrder> {
   return request(`${jobPath(name)}/kill`, { method: 'POST', body: {} });
 }
 
-export function killRun(runId: string): Promise<unknown> {
+export function killRun(runId: string): Promise<KillOrder> {
   return request(`/runs/${encodeURIComponent(runId)}/kill`, { method: 'POST', body: {} });
 }
 

@@ -62,6 +62,21 @@ export interface JobList {
   readonly facets: { readonly groups: readonly FacetValue[] };
 }
 
+/** An order to kill that stands against an open run; it goes with the run. */
+export interface StandingOrder {
+  readonly orderId: string;
+  readonly by?: string;
+  readonly at?: number;
+  readonly graceSeconds?: number;
+  readonly workerAlive: boolean;
+}
+
+export interface KillOrder {
+  readonly orderId: string;
+  /** That were open when it was given. */
+  readonly runs: readonly string[];
+}
+
 /** A run that is under way, as its lock says. */
 export interface OpenRun {
   readonly runId: string;
@@ -70,6 +85,7 @@ export interface OpenRun {
   readonly attempt: number;
   readonly cause: Cause;
   readonly fence: number;
+  readonly order?: StandingOrder;
 }
 
 export interface JobDetail {
@@ -105,7 +121,10 @@ export interface RunList {
   readonly nextCursor?: string;
 }
 
-export type RunDetail = HistoryRow & { readonly open: boolean };
+export type RunDetail = HistoryRow & {
+  readonly open: boolean;
+  readonly order?: StandingOrder;
+};
 
 export interface WorkerItem {
   readonly id: string;

@@ -71,6 +71,7 @@ function JobHead({ name, detail }: { readonly name: string; readonly detail: Job
   const path = `/jobs/${encodeURIComponent(name)}`;
   const ref = { name, revision };
   const next = nextTicks[0];
+  const killing = running.every(({ order }) => order !== undefined);
   return (
     <header className="detail-head">
       <Link
@@ -110,10 +111,11 @@ function JobHead({ name, detail }: { readonly name: string; readonly detail: Job
             type="button"
             className="button danger"
             data-testid="kill"
+            disabled={killing}
             onClick={() => void actions.killAll(name)}
           >
             <Icon name="stop" size={14} />
-            {common.kill}
+            {killing ? common.killing : common.kill}
           </button>
         )}
         {job && (

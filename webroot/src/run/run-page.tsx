@@ -14,6 +14,7 @@ import { ErrorPanel } from '../ui/error-panel.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { OutcomeGlyph } from '../ui/outcome-glyph.tsx';
 import { SkeletonBlock } from '../ui/skeleton.tsx';
+import { TimeAgo } from '../ui/time.tsx';
 import { usePageTitle } from '../ui/use-page-title.ts';
 import { runMessages } from './messages.ts';
 import { createOutputFeed } from './output-feed.ts';
@@ -58,7 +59,6 @@ function RunHead({ run }: { readonly run: RunDetail }) {
   const text = useMessages(runMessages);
   const common = useMessages(commonMessages);
   const actions = useJobActions();
-  const [killAsked, setKillAsked] = useState(false);
   const why = useWhy()(run);
   const kind = run.outcome ?? 'running';
   const open = run.outcome === undefined;
@@ -78,6 +78,7 @@ function RunHead({ run }: { readonly run: RunDetail }) {
             {common.outcome[kind]}
           </b>
           {why !== undefined && <span className="run-reason"> — {why}</span>}
+          <OrderNote run={run} />
         </p>
       </div>
       <div className="detail-actions">
@@ -86,15 +87,11 @@ function RunHead({ run }: { readonly run: RunDetail }) {
             type="button"
             className="button danger"
             data-testid="kill"
-            disabled={killAsked}
-            onClick={() => {
-              void actions.killOne(run.id, run.job).then((asked) => {
-                if (asked) setKillAsked(true);
-              });
-            }}
+            disabled={run.order !== undefined}
+            onClick={() => void actions.killOne(run.id, run.job)}
           >
             <Icon name="stop" size={14} />
-            {killAsked ? text.killing : common.kill}
+            {run.order === undefined ? common.kill : common.killing}
           </button>
         )}
         <button
@@ -108,6 +105,34 @@ function RunHead({ run }: { readonly run: RunDetail }) {
         </button>
       </div>
     </header>
+  );
+}
+
+/** What became of an order to kill, for as long as the run is open. */
+function OrderNote({ run }: { readonly run: RunDetail }) {
+  const text = useMessages(runMessages);
+  const { order, outcome, worker = '' } = run;
+  const [seen, setSeen] = useState(order);
+  if (order !== undefined && order.orderId !== seen?.orderId) setSeen(order);
+  if (outcome !== undefined || seen === undefined) return null;
+  if (order === undefined) {
+    return (
+      <span className="run-reason"> — {run.open ? text.unanswered(worker) : text.ending}</span>
+    );
+  }
+  return (
+    <span className="run-reason" data-testid="kill-order">
+      {' — '}
+      {text.ordered(order.by)}
+      {order.at !== undefined && (
+        <>
+          {', '}
+          <TimeAgo at={order.at} />
+        </>
+      )}
+      {'; '}
+      {order.workerAlive ? text.waitingFor(worker) : text.workerGone(worker)}
+    </span>
   );
 }
 

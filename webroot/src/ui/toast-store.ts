@@ -13,9 +13,11 @@ export const toastStore = createStore<readonly Toast[]>([]);
 const mostAtOnce = 4;
 let lastId = 0;
 
-export function showToast(toast: Omit<Toast, 'id'>): void {
+/** Answers its id, for dismissToast. */
+export function showToast(toast: Omit<Toast, 'id'>): number {
   lastId += 1;
   toastStore.set([...toastStore.get(), { ...toast, id: lastId }].slice(-mostAtOnce));
+  return lastId;
 }
 
 export function dismissToast(id: number): void {
