@@ -1,6 +1,6 @@
 /**
- * A reporter for `node --test`: a line for each test that passed, a failure in full, what the files
- * of failed tests printed, and the counts, as JSON, into the file that CRONMESH_TEST_COUNTS names.
+ * A reporter for `node --test`: a line for each test that passed and for each figure that it told
+ * (its diagnostics), a failure in full, what the files of failed tests printed, and the counts, as JSON, into the file that CRONMESH_TEST_COUNTS names.
  * Suites are not counted, nor is a test that failed only because one in it did. A file without a
  * test has failed: it passes by doing nothing.
  */
@@ -21,6 +21,8 @@ export default async function* report(events) {
     const file = shortName(data?.file);
     if (type === 'test:stdout' || type === 'test:stderr') {
       output.set(file, ((output.get(file) ?? '') + data.message).slice(-keptOutput));
+    } else if (type === 'test:diagnostic' && file !== '') {
+      yield `      ${data.message}\n`;
     } else if (type === 'test:start') {
       const path = paths.get(file) ?? [];
       path.length = data.nesting;

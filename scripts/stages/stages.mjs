@@ -4,14 +4,16 @@
  * end, and the sum alone on the last line.
  */
 import { build, checkFormat, checkLint, checkLinter, checkTypes } from './checks.mjs';
+import { writeFaultTable } from './fault-table.mjs';
 import { hasTests, runTests } from './tests.mjs';
 
 const check = (name, run) => ({ name, kind: 'check', run });
-const tests = (name, concurrency, limitSeconds) => ({
+const tests = (name, concurrency, limitSeconds, more = {}) => ({
   name,
   kind: 'tests',
   concurrency,
   limitSeconds,
+  ...more,
 });
 
 export const stages = [
@@ -25,7 +27,7 @@ export const stages = [
   // One process, and all of a core: what runs beside it would only make both slower.
   tests('simulation', 1, 600),
   // They start meshes and count what these do in time, and mostly wait: two at a time are no strain.
-  tests('faults', 2, 600),
+  tests('faults', 2, 600, { table: writeFaultTable }),
   tests('e2e', 1, 300),
 ];
 

@@ -12,12 +12,13 @@ import process from 'node:process';
 
 /**
  * @param {string} root
- * @param {{name: string, concurrency: number, limitSeconds: number}} stage `limitSeconds` is for
- *   one test, or one file of them
+ * @param {{name: string, concurrency: number, limitSeconds: number, table?: Function}} stage
+ *   `limitSeconds` is for one test, or one file of them; `table` makes a text of the rows that the
+ *   tests left
  * @param {string | undefined} pattern part of a file's path; or, when no file has it, of a test's name
  * @returns {Promise<{passed: number, failed: number, skipped: string[], failures: string[]}>}
  */
-export async function runTests(root, { name, concurrency, limitSeconds }, pattern) {
+export async function runTests(root, { name, concurrency, limitSeconds, table }, pattern) {
   const sources = sourceFiles(root, name);
   const matching = sources.filter((file) => pattern === undefined || file.includes(pattern));
   const wanted = matching.length === 0 ? sources : matching;
@@ -28,6 +29,7 @@ export async function runTests(root, { name, concurrency, limitSeconds }, patter
   const folder = await mkdtemp(join(tmpdir(), 'cronmesh-counts-'));
   try {
     const countsFile = join(folder, 'counts.json');
+    const rowsFile = join(folder, 'rows.jsonl');
     const code = await runNode(
       root,
       [
@@ -39,8 +41,10 @@ export async function runTests(root, { name, concurrency, limitSeconds }, patter
         ...(matching.length === 0 ? [`--test-name-pattern=${pattern}`] : []),
         ...compiled,
       ],
-      { CRONMESH_TEST_COUNTS: countsFile },
+      { CRONMESH_TEST_COUNTS: countsFile, CRONMESH_FAULT_ROWS: rowsFile },
     );
+    const text = table?.(root, rowsFile) ?? '';
+    if (text !== '') console.log(`\n${text.trimEnd().replaceAll(/^/gm, '  ')}\n`);
     const counts = await readCounts(countsFile);
     if (counts === undefined) return broken(`node --test ended with ${code} and gave no counts`);
     // A file that fails outside any test, and whatever else the runner holds against us.

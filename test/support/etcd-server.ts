@@ -28,6 +28,8 @@ export interface StartEtcdOptions {
   readonly dataDir?: string;
   /** More flags for every member. */
   readonly flags?: readonly string[];
+  /** More addresses of this machine on which every member serves clients, on the same port. */
+  readonly clientHosts?: readonly string[];
   /** Serve clients over TLS and ask them for a certificate of the same CA. */
   readonly tls?: TlsFiles;
 }
@@ -227,6 +229,16 @@ export class EtcdMember {
     );
   }
 
+  /** Forgets every revision before `revision`: a watch that is further behind is told so. */
+  async compact(revision: number): Promise<void> {
+    const response = await fetch(`${this.endpoint}/v3/kv/compaction`, {
+      method: 'POST',
+      body: JSON.stringify({ revision: String(revision), physical: true }),
+      signal: AbortSignal.timeout(5_000),
+    });
+    if (!response.ok) throw new Error(`etcd did not compact: ${await response.text()}`);
+  }
+
   async leads(): Promise<boolean> {
     if (this.#process?.running !== true) return false;
     const metrics = await fetchText(`${this.#metricsUrl}/metrics`);
@@ -264,7 +276,7 @@ async function planMembers(
       const args = [
         ['--name', plan.name],
         ['--data-dir', dataDir],
-        ['--listen-client-urls', endpoint],
+        ['--listen-client-urls', listenUrls(endpoint, options.clientHosts)],
         ['--advertise-client-urls', endpoint],
         ['--listen-peer-urls', peerUrl(plan.peerPort)],
         ['--initial-advertise-peer-urls', peerUrl(plan.peerPort)],
@@ -279,6 +291,10 @@ async function planMembers(
       return new EtcdMember({ ...plan, endpoint, metricsUrl, dataDir, args });
     }),
   );
+}
+
+function listenUrls(endpoint: string, moreHosts: readonly string[] = []): string {
+  return [endpoint, ...moreHosts.map((host) => endpoint.replace('127.0.0.1', host))].join(',');
 }
 
 function tlsFlags(tls: TlsFiles): readonly string[] {

@@ -16,6 +16,13 @@ import type { HistoryRow } from '../../shared/history/records.ts';
 import type { JobInput } from '../../shared/job/definition.ts';
 import { createLogger, type Logger } from '../../shared/log.ts';
 import { createKeys, type Keys } from '../../shared/protocol/keys.ts';
+import {
+  decodeValue,
+  fireSchema,
+  workerSchema,
+  type FireValue,
+  type WorkerValue,
+} from '../../shared/protocol/values.ts';
 import { startEtcd, withPrefix, type TestEtcd } from './etcd-server.ts';
 import { ServerProcess, waitFor } from './server-process.ts';
 
@@ -26,6 +33,8 @@ export interface MeshOptions {
   /** Default: a SQLite file in the folder. */
   readonly history?: string;
   readonly etcd?: TestEtcd;
+  /** More addresses of this machine on which etcd serves clients. */
+  readonly clientHosts?: readonly string[];
 }
 
 export interface WorkerOptions {
@@ -37,11 +46,20 @@ export interface WorkerOptions {
     /** When given, the offset is read from this file again and again, so that the clock can step. */
     readonly file?: string;
   };
+  /** A command that the worker is started by, such as one that enters a network namespace. */
+  readonly within?: readonly string[];
+  /** Default: all of etcd's. */
+  readonly endpoints?: readonly string[];
   readonly flags?: readonly string[];
 }
 
 export async function startMesh(options: MeshOptions = {}): Promise<TestMesh> {
-  const etcdServer = options.etcd ?? (await startEtcd({ members: options.members ?? 1 }));
+  const etcdServer =
+    options.etcd ??
+    (await startEtcd({
+      members: options.members ?? 1,
+      ...(options.clientHosts === undefined ? {} : { clientHosts: options.clientHosts }),
+    }));
   return new TestMesh(etcdServer, options.etcd === undefined, options.history);
 }
 
@@ -98,7 +116,7 @@ export class TestMesh {
     writeFileSync(
       config,
       JSON.stringify({
-        etcd: this.etcdServer.endpoints,
+        etcd: options.endpoints ?? this.etcdServer.endpoints,
         prefix: this.prefix,
         history: this.history,
         workerId: id,
@@ -111,20 +129,25 @@ export class TestMesh {
     );
     const main = path.join(distRoot, 'worker', 'main.js');
     const args = [main, '--config', config, ...(options.flags ?? [])];
-    const { faketime } = options;
-    const worker =
+    const { faketime, within = [] } = options;
+    const environment =
       faketime === undefined
-        ? new ServerProcess(process.execPath, args)
-        : new ServerProcess('/usr/bin/env', [
+        ? []
+        : [
             `LD_PRELOAD=${faketime.library}`,
             ...(faketime.file === undefined
               ? [`FAKETIME=${faketime.offset}`]
               : [`FAKETIME_TIMESTAMP_FILE=${faketime.file}`, 'FAKETIME_CACHE_DURATION=1']),
             'DONT_FAKE_MONOTONIC=1',
             'FAKETIME_DONT_FAKE_MONOTONIC=1',
-            process.execPath,
-            ...args,
-          ]);
+          ];
+    const [program = '', ...rest] = [
+      ...within,
+      ...(environment.length === 0 ? [] : ['/usr/bin/env', ...environment]),
+      process.execPath,
+      ...args,
+    ];
+    const worker = new ServerProcess(program, rest);
     this.workers.set(id, worker);
     return worker;
   }
@@ -138,11 +161,8 @@ export class TestMesh {
   async ready(ids: readonly string[]): Promise<void> {
     await waitFor(
       async () => {
-        const values = (await this.list('workers/')).map(({ value }) => value.toString());
-        const all = ids.every((id) =>
-          values.some((text) => text.includes(`"id":"${id}"`) && text.includes('"state":"ready"')),
-        );
-        return all ? true : undefined;
+        const states = await Promise.all(ids.map((id) => this.registration(id)));
+        return states.every((each) => each?.state === 'ready');
       },
       {
         timeoutMs: 30_000,
@@ -186,11 +206,27 @@ export class TestMesh {
   async putJob(job: JobInput | string, name?: string): Promise<void> {
     const value = typeof job === 'string' ? job : JSON.stringify(job);
     const key = this.keys.job(name ?? (typeof job === 'string' ? '' : job.name));
+    await this.putKey(key, value);
+  }
+
+  async putKey(key: string, value: string): Promise<void> {
     await this.etcd.txn({ compare: [], success: [{ put: { key, value } }], failure: [] });
   }
 
   async deleteKey(key: string): Promise<void> {
     await this.etcd.txn({ compare: [], success: [{ delete: { key } }], failure: [] });
+  }
+
+  /** What the registry says of a worker; undefined when it is not there. */
+  async registration(id: string): Promise<WorkerValue | undefined> {
+    const [kv] = (await this.etcd.range({ key: this.keys.worker(id) })).kvs;
+    return kv && decodeValue(workerSchema, kv.value);
+  }
+
+  /** Every open fire. */
+  async fires(): Promise<FireValue[]> {
+    const values = (await this.list('lock/')).map(({ value }) => decodeValue(fireSchema, value));
+    return values.filter((value) => value !== undefined);
   }
 
   /** Everything below `<prefix>/<path>`. */

@@ -10,6 +10,7 @@ export interface OracleLine {
   readonly tick: number;
   readonly runId: string;
   readonly fence: number;
+  readonly attempt: number;
   /** Epoch ms when the run wrote it. */
   readonly atMs: number;
   readonly what: string;
@@ -17,7 +18,12 @@ export interface OracleLine {
 
 /** A shell command that notes a run in `file`, then does `then`. */
 export function noteRun(file: string, then = 'sleep 0.02', what = 'run'): string {
-  return `echo "$CRON_JOB $CRON_TICK $CRON_RUN_ID $CRON_FENCE $(date +%s%3N) ${what}" >> ${file}; ${then}`;
+  return `echo "$CRON_JOB $CRON_TICK $CRON_RUN_ID $CRON_FENCE $CRON_ATTEMPT $(date +%s%3N) ${what}" >> ${file}; ${then}`;
+}
+
+/** A shell command whose run shows a sign of life every 50 ms, `signs` times. */
+export function noteLife(file: string, signs: number): string {
+  return `i=0; while [ $i -lt ${signs} ]; do ${noteRun(file, 'sleep 0.05', 'alive')}; i=$((i+1)); done`;
 }
 
 export function readOracle(file: string): OracleLine[] {
@@ -31,40 +37,36 @@ export function readOracle(file: string): OracleLine[] {
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => {
-      const [job = '', tick = '', runId = '', fence = '', at = '', what = ''] = line.split(' ');
-      return { job, tick: Number(tick), runId, fence: Number(fence), atMs: Number(at), what };
+      const [job = '', tick, runId = '', fence, attempt, at, what = ''] = line.split(' ');
+      return {
+        job,
+        tick: Number(tick),
+        runId,
+        fence: Number(fence),
+        attempt: Number(attempt),
+        atMs: Number(at),
+        what,
+      };
     });
 }
 
-export interface Tally {
-  readonly expected: number;
-  readonly ran: number;
-  /** (job, tick) pairs that ran more than once. */
-  readonly twice: readonly string[];
-  /** (job, tick) pairs that never ran. */
-  readonly missing: readonly string[];
-}
-
-/** Compares what ran with every second from `fromTick` to `toTick`, both inclusive, for each job. */
-export function tallySeconds(
-  lines: readonly OracleLine[],
-  jobs: readonly string[],
-  fromTick: number,
-  toTick: number,
-): Tally {
-  const counts = new Map<string, number>();
-  for (const { job, tick, what } of lines) {
-    if (what !== 'run' || tick < fromTick || tick > toTick) continue;
-    counts.set(`${job}@${tick}`, (counts.get(`${job}@${tick}`) ?? 0) + 1);
+/** Milliseconds for which two runs of one job showed signs of life at the same time; 0 when none did. */
+export function overlapMs(lines: readonly OracleLine[]): number {
+  const jobs = new Map<string, Map<string, { from: number; to: number }>>();
+  for (const { job, runId, atMs } of lines) {
+    const lives = jobs.get(job) ?? new Map<string, { from: number; to: number }>();
+    jobs.set(job, lives);
+    const life = lives.get(runId);
+    if (life === undefined) lives.set(runId, { from: atMs, to: atMs });
+    else life.to = Math.max(life.to, atMs);
   }
-  const missing: string[] = [];
-  let expected = 0;
-  for (const job of jobs) {
-    for (let tick = fromTick; tick <= toTick; tick += 1_000) {
-      expected++;
-      if (!counts.has(`${job}@${tick}`)) missing.push(`${job}@${tick}`);
+  let overlap = 0;
+  for (const lives of jobs.values()) {
+    let latest = -Infinity;
+    for (const { from, to } of [...lives.values()].toSorted((a, b) => a.from - b.from)) {
+      overlap = Math.max(overlap, latest - from);
+      latest = Math.max(latest, to);
     }
   }
-  const twice = [...counts].filter(([, count]) => count > 1).map(([key]) => key);
-  return { expected, ran: counts.size, twice, missing };
+  return overlap;
 }
