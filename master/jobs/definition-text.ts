@@ -2,7 +2,7 @@
  * A definition as it is stored: one line of JSON, only what differs from the defaults, fields in the
  * order of the schema; so what etcdctl shows is what a person would have written.
  */
-import { jobFieldsSchema, type Job } from '../../shared/job/definition.ts';
+import { impliedGraceSeconds, jobFieldsSchema, type Job } from '../../shared/job/definition.ts';
 
 const plainJob = jobFieldsSchema.parse({ name: 'x', command: 'x', cronExpr: 'x' });
 const fieldNames = jobFieldsSchema.keyof().options;
@@ -16,6 +16,7 @@ export function definitionText(job: Job): string {
 
 function isGiven(job: Job, field: keyof Job): boolean {
   if (field === 'name' || field === 'command' || field === 'cronExpr') return true;
+  if (field === 'killGraceSeconds') return job[field] !== impliedGraceSeconds(job.timeoutSeconds);
   return !isSame(job[field], plainJob[field]);
 }
 

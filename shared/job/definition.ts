@@ -4,16 +4,21 @@
  * job; every other field has a default that is safe.
  */
 import { z } from 'zod';
-import { parseSchedule } from '../schedule/parse-schedule.ts';
-import { CronmeshError } from '../errors.ts';
+import { maxExpressionLength, parseSchedule } from '../schedule/parse-schedule.ts';
+import { CronmeshError, renderGot } from '../errors.ts';
 import { nameSchema } from './job-name.ts';
 
 export const maxCommandBytes = 64 * 1024;
+const maxZoneLength = 64;
 const secondsInDay = 86_400;
-/** The default grace is no statement of the user's: it gives way to a short timeout. */
 const defaultGraceSeconds = 10;
 
 const noNul = (text: string): boolean => !text.includes('\0');
+const nulProblem = { error: 'contains NUL', params: { expected: 'text without NUL bytes' } };
+const atMost = (count: number, what: string) => ({
+  error: `has more than ${count} ${what}`,
+  params: { expected: `at most ${count} ${what}` },
+});
 const utf8Bytes = (text: string): number => new TextEncoder().encode(text).length;
 const absolutePath = z
   .string()
@@ -32,6 +37,10 @@ const retriesSchema = z.strictObject({
   max: z.int().min(0).max(20).default(0).describe('Further attempts after the first.'),
   on: z
     .array(z.enum(retryOutcomes))
+    .refine((outcomes) => new Set(outcomes).size === outcomes.length, {
+      error: 'names an outcome twice',
+      params: { expected: 'each outcome once' },
+    })
     .default([...retryOutcomes])
     .describe('Outcomes after which the fire is tried again.'),
   backoffSeconds: z
@@ -40,7 +49,12 @@ const retriesSchema = z.strictObject({
     .max(3600)
     .default(10)
     .describe('Pause before the second attempt; doubles with each one, with jitter.'),
-  maxBackoffSeconds: z.number().min(0).max(secondsInDay).default(3600),
+  maxBackoffSeconds: z
+    .number()
+    .min(0)
+    .max(secondsInDay)
+    .default(3600)
+    .describe('Where the doubling of the pause ends; at least backoffSeconds.'),
 });
 
 /** What this version understands; a definition that says more is left alone and shown. */
@@ -58,7 +72,7 @@ export const jobFieldsSchema = z.strictObject({
       error: 'is empty',
       params: { expected: 'a command, e.g. "/usr/bin/backup --all"' },
     })
-    .refine(noNul, { error: 'contains NUL', params: { expected: 'text without NUL bytes' } })
+    .refine(noNul, nulProblem)
     .refine((text) => utf8Bytes(text) <= maxCommandBytes, {
       error: 'is too long',
       params: { expected: `at most ${maxCommandBytes} bytes` },
@@ -66,15 +80,15 @@ export const jobFieldsSchema = z.strictObject({
     .describe('What to run, as one script for `shell -c`.'),
   cronExpr: z
     .string()
-    .max(256)
+    .max(maxExpressionLength)
     .describe('When: 5, 6 (seconds first) or 7 (year last) cron fields, or @hourly, @every 10s.'),
   timezone: z
     .string()
-    .max(64)
+    .max(maxZoneLength)
     .default('UTC')
     .describe('IANA time zone in which cronExpr is read. Default UTC.'),
   enabled: z.boolean().default(true).describe('false pauses the schedule; manual runs still work.'),
-  description: z.string().max(4000).refine(noNul, 'contains NUL').default(''),
+  description: z.string().max(4000).refine(noNul, nulProblem).default(''),
   group: nameSchema.default('default').describe('For filters and, later, rights.'),
   labels: z
     .record(
@@ -82,9 +96,9 @@ export const jobFieldsSchema = z.strictObject({
         error: 'is not a valid label name',
         params: { expected: '1 to 63 letters, digits, ".", "_", "/" or "-"' },
       }),
-      z.string().max(256).refine(noNul, 'contains NUL'),
+      z.string().max(256).refine(noNul, nulProblem),
     )
-    .refine((labels) => Object.keys(labels).length <= 32, 'has more than 32 labels')
+    .refine((labels) => Object.keys(labels).length <= 32, atMost(32, 'labels'))
     .default({}),
   env: z
     .record(
@@ -92,9 +106,9 @@ export const jobFieldsSchema = z.strictObject({
         error: 'is not a usable variable name',
         params: { expected: 'letters, digits and "_", not beginning with a digit or with CRON_' },
       }),
-      z.string().max(32_768).refine(noNul, 'contains NUL'),
+      z.string().max(32_768).refine(noNul, nulProblem),
     )
-    .refine((env) => Object.keys(env).length <= 128, 'has more than 128 variables')
+    .refine((env) => Object.keys(env).length <= 128, atMost(128, 'variables'))
     .default({})
     .describe('Environment of the run, beside a clean base and the CRON_* variables.'),
   workingDirectory: absolutePath
@@ -112,7 +126,9 @@ export const jobFieldsSchema = z.strictObject({
     .min(0)
     .max(3600)
     .default(defaultGraceSeconds)
-    .describe('Between TERM and KILL when a run is ended.'),
+    .describe(
+      'Between TERM and KILL when a run is ended. Default 10, or timeoutSeconds if that is shorter.',
+    ),
   concurrency: z
     .enum(['allow', 'forbid', 'queue', 'replace'])
     .default('forbid')
@@ -154,46 +170,84 @@ export const jobFieldsSchema = z.strictObject({
     .describe('Kept output of one run, in bytes; what is beyond is dropped and said so.'),
 });
 
-export const jobSchema = jobFieldsSchema.superRefine((job, context) => {
-  const refuse = (field: string, message: string, expected: string, got: string): void => {
-    context.addIssue({ code: 'custom', path: [field], message, params: { expected, got } });
+/** The grace of a job that names none: never longer than its timeout. */
+export function impliedGraceSeconds(timeoutSeconds: number): number {
+  return Math.min(defaultGraceSeconds, timeoutSeconds);
+}
+
+const asWritten = jobFieldsSchema.extend({
+  // Whether it was written decides whether it can contradict the timeout.
+  killGraceSeconds: jobFieldsSchema.shape.killGraceSeconds.unwrap().optional(),
+});
+
+export const jobSchema = asWritten
+  // Also when other fields are wrong: whoever mends a definition wants to know all of it at once.
+  .superRefine(refuseContradictions, { when: () => true })
+  .transform((job) => ({
+    ...job,
+    killGraceSeconds: job.killGraceSeconds ?? impliedGraceSeconds(job.timeoutSeconds),
+  }));
+
+/** Rules over several fields, each checked as far as its own fields can be read. */
+function refuseContradictions(written: unknown, context: z.core.$RefinementCtx): void {
+  const refuse = (path: string[], message: string, expected: string, got: string): void => {
+    context.addIssue({ code: 'custom', path, message, params: { expected, got } });
   };
-  if (job.misfire === 'all' && job.misfireLimit === undefined) {
-    refuse('misfireLimit', 'is missing', 'a bound from 1 to 100 beside misfire "all"', 'nothing');
+  const job = fieldsOf(written);
+  const { misfire, misfireLimit, concurrency, maxConcurrent } = job;
+  const { killGraceSeconds, timeoutSeconds } = job;
+  if (misfire === 'all' && misfireLimit === undefined) {
+    const expected = 'a bound from 1 to 100 beside misfire "all"';
+    refuse(['misfireLimit'], 'is missing', expected, 'nothing');
   }
-  if (job.misfire !== 'all' && job.misfireLimit !== undefined) {
-    refuse('misfireLimit', 'has no meaning', 'misfire "all" beside it', `misfire "${job.misfire}"`);
+  if ((misfire === 'skip' || misfire === 'latest') && misfireLimit !== undefined) {
+    const got = `misfire "${misfire}"`;
+    refuse(['misfireLimit'], 'has no meaning', 'misfire "all" beside it', got);
   }
-  if (job.concurrency !== 'allow' && job.maxConcurrent !== undefined) {
+  if (
+    (concurrency === 'forbid' || concurrency === 'queue' || concurrency === 'replace') &&
+    maxConcurrent !== undefined
+  ) {
+    const got = `concurrency "${concurrency}"`;
+    refuse(['maxConcurrent'], 'has no meaning', 'concurrency "allow" beside it', got);
+  }
+  if (isLarger(killGraceSeconds, timeoutSeconds)) {
     refuse(
-      'maxConcurrent',
-      'has no meaning',
-      'concurrency "allow" beside it',
-      `concurrency "${job.concurrency}"`,
-    );
-  }
-  if (job.killGraceSeconds > job.timeoutSeconds && job.killGraceSeconds !== defaultGraceSeconds) {
-    refuse(
-      'killGraceSeconds',
+      ['killGraceSeconds'],
       'is longer than the timeout',
-      `at most timeoutSeconds (${job.timeoutSeconds})`,
-      String(job.killGraceSeconds),
+      `at most timeoutSeconds (${renderGot(timeoutSeconds)})`,
+      renderGot(killGraceSeconds),
     );
   }
+  const { backoffSeconds, maxBackoffSeconds } = fieldsOf(job.retries);
+  if (isLarger(backoffSeconds, maxBackoffSeconds)) {
+    refuse(
+      ['retries', 'maxBackoffSeconds'],
+      'is shorter than the first pause',
+      `at least backoffSeconds (${renderGot(backoffSeconds)})`,
+      renderGot(maxBackoffSeconds),
+    );
+  }
+  const { cronExpr, timezone } = job;
+  if (typeof cronExpr !== 'string' || cronExpr.length > maxExpressionLength) return;
+  if (typeof timezone !== 'string' || timezone.length > maxZoneLength) return;
   try {
-    parseSchedule(job.cronExpr, job.timezone);
+    parseSchedule(cronExpr, timezone);
   } catch (error) {
     if (!(error instanceof CronmeshError)) throw error;
-    for (const problem of error.problems) {
-      context.addIssue({
-        code: 'custom',
-        path: problem.field.split('/').slice(1),
-        message: problem.message,
-        params: { expected: problem.expected, got: problem.got },
-      });
+    for (const { field, message, expected, got } of error.problems) {
+      refuse(field.split('/').slice(1), message, expected, got);
     }
   }
-});
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
+
+function isLarger(a: unknown, b: unknown): boolean {
+  return typeof a === 'number' && typeof b === 'number' && a > b;
+}
 
 /** A whole definition, defaults filled in. */
 export type Job = z.output<typeof jobSchema>;

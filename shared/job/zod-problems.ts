@@ -41,7 +41,7 @@ function problemsOfIssue(issue: z.core.$ZodIssue, input: unknown): FieldProblem[
 function messageOf(issue: z.core.$ZodIssue, value: unknown): string {
   switch (issue.code) {
     case 'invalid_type':
-      return value === undefined ? 'is missing' : `is not ${withArticle(issue.expected)}`;
+      return value === undefined ? 'is missing' : `is not ${withArticle(nounOf(issue.expected))}`;
     case 'too_small':
       return issue.origin === 'string' ? 'is too short' : 'is too small';
     case 'too_big':
@@ -53,6 +53,10 @@ function messageOf(issue: z.core.$ZodIssue, value: unknown): string {
   }
 }
 
+function nounOf(type: string): string {
+  return type === 'int' ? 'whole number' : type;
+}
+
 function withArticle(noun: string): string {
   return `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`;
 }
@@ -60,7 +64,7 @@ function withArticle(noun: string): string {
 function expectationOf(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case 'invalid_type':
-      return issue.expected;
+      return nounOf(issue.expected);
     case 'too_small':
       return `at least ${String(issue.minimum)}${unitOf(issue.origin)}`;
     case 'too_big':
