@@ -16,6 +16,7 @@ import {
 } from '../shared/config/common.ts';
 import { fieldNotes } from '../shared/config/fields.ts';
 import { isValidName, nameExpectation } from '../shared/job/job-name.ts';
+import { longestSessionTtlSeconds } from '../shared/protocol/values.ts';
 
 export const workerConfigSchema = z
   .strictObject({
@@ -56,7 +57,7 @@ export const workerConfigSchema = z
     sessionTtlSeconds: z
       .int()
       .min(5)
-      .max(120)
+      .max(longestSessionTtlSeconds)
       .default(15)
       .describe('Lease of the worker’s session; a vanished worker is noticed after it.')
       .register(fieldNotes, { placeholder: 'SECONDS' }),

@@ -104,7 +104,7 @@ export class MeshWorker implements Component {
     const mirror = etcd.mirror(keys.root, view);
     await this.#startPart('mirror', mirror);
     await mirror.ready();
-    const sessions = new SessionWatch(view, clock, config.sessionTtlSeconds);
+    const sessions = new SessionWatch(view, clock);
     const batcher = new TxnBatcher({ etcd, clock, random, signal });
     const fleetClock = new FleetClock({
       clock,
@@ -122,7 +122,11 @@ export class MeshWorker implements Component {
       random,
       ttlSeconds: config.sessionTtlSeconds,
       sessionKey: (leaseId) => keys.session(leaseId),
-      sessionValue: encodeValue({ v: 1, worker: config.workerId }),
+      sessionValue: encodeValue({
+        v: 1,
+        worker: config.workerId,
+        ttlSeconds: config.sessionTtlSeconds,
+      }),
       beatKey: keys.worker(config.workerId),
       beatValue: (sequence, sessionId) => encodeValue(this.registration(sequence, sessionId)),
     });
@@ -148,6 +152,7 @@ export class MeshWorker implements Component {
       random,
       batcher,
       workerId: config.workerId,
+      ttlSeconds: config.sessionTtlSeconds,
       sessionId: () => (session.alive() ? session.id : undefined),
       takeSlot: () => runs.takeSlot(),
       giveSlotBack: () => runs.giveSlotBack(),

@@ -9,8 +9,13 @@ const version = z.literal(1);
 const revision = z.int().min(0);
 const epochMs = z.int().min(0);
 
+/** The longest session that a worker may be configured to have. */
+export const longestSessionTtlSeconds = 120;
+/** For how long, at most, a worker believes in a session after its last beat; absent in old values. */
+const ttlSeconds = z.number().positive().optional();
+
 /** `session/<leaseId>`. */
-export const sessionSchema = z.object({ v: version, worker: z.string() });
+export const sessionSchema = z.object({ v: version, worker: z.string(), ttlSeconds });
 export type SessionValue = z.output<typeof sessionSchema>;
 
 /** `workers/<id>`: registration and beat in one. */
@@ -43,6 +48,8 @@ export const fireSchema = z.object({
   v: version,
   runId: z.string(),
   session: z.string(),
+  /** Of that session, for who never saw the session itself. */
+  ttlSeconds,
   worker: z.string(),
   jobCreate: revision,
   cause: z.enum(causes),

@@ -160,6 +160,22 @@ function dropPut(folder: string): (txn: Txn) => Txn {
   });
 }
 
+/** The session's key says that its owner believes in it for a second. */
+function tellShortTtl(txn: Txn): Txn {
+  return {
+    ...txn,
+    success: txn.success.map((op) =>
+      'put' in op && folderOf(op.put.key) === 'session'
+        ? { put: { ...op.put, value: shortTtl(op.put.value) } }
+        : op,
+    ),
+  };
+}
+
+function shortTtl(value: string | Buffer): string {
+  return JSON.stringify({ ...(JSON.parse(value.toString()) as object), ttlSeconds: 1 });
+}
+
 /** Who reads a fire and its definition again before a start is told what was so at the claim. */
 function answerFromThePast(etcd: EtcdStore): void {
   const claimed = new Map<string, readonly OpResult[]>();
@@ -254,6 +270,6 @@ export const mutants: readonly Mutant[] = [
   rule('session beats', 'both acknowledgements, not the keep-alive alone', {
     trustsKeepAlives: true,
   }),
-  rule('settleVanished', 'silent for as long as the session may believe', { mixesTtl: true }),
+  changed('session begins', 'tells its TTL, and survivors wait for it', tellShortTtl),
   rule('spool', 'answered only when on disk', { forgetsDisk: true }),
 ];

@@ -42,8 +42,6 @@ export interface Mutation {
   readonly forgetsDisk?: boolean;
   /** A keep-alive alone renews the session. */
   readonly trustsKeepAlives?: boolean;
-  /** Workers wait for less than what others believe. */
-  readonly mixesTtl?: boolean;
   readonly attach?: (etcd: EtcdStore) => void;
 }
 
@@ -130,6 +128,8 @@ class World {
     this.#minutes = options.minutes ?? 4;
     this.#jobs = Array.from({ length: jobCount }, (_, i) => `job-${i + 1}`);
     const links: Link[] = [];
+    const ttls = random.stream('ttl');
+    const mixed = ttls.chance(0.3) ? ttls : undefined;
     for (let i = 1; i <= workerCount; i++) {
       const machine = this.#machine(`w${i}`, random.stream(`machine ${i}`));
       const slots = draw.pick([1, 2, 4, 8]);
@@ -140,7 +140,7 @@ class World {
         oracle: this.#oracle,
         story: this.#story,
         violations: this.violations,
-        ttlSeconds: mutation.mixesTtl === true && i % 2 === 0 ? ttlSeconds * 4 : ttlSeconds,
+        ttlSeconds: mixed?.pick([5, 8, 15, 20, 32]) ?? ttlSeconds,
         rules: {
           keepsDeadline: mutation.ignoresDeadline !== true,
           keepsStartBy: mutation.ignoresStartBy !== true,
@@ -164,7 +164,7 @@ class World {
       story: this.#story,
       meanMs: options.isFair === true ? 0 : draw.pick([8_000, 20_000, 40_000]),
     });
-    const facts = `ttl ${ttlSeconds} s, ${workerCount} workers, ${jobCount} jobs`;
+    const facts = `ttl ${mixed === undefined ? `${ttlSeconds} s` : 'mixed'}, ${workerCount} workers, ${jobCount} jobs`;
     this.#story.tell('world', `seed ${options.seed}: ${facts}`);
   }
 

@@ -67,7 +67,7 @@ export class Settler {
       const fire = view.part(key.name)?.fires.get(key.id);
       if (fire === undefined || this.#options.isMine(fire.value.runId)) continue;
       const late = fire.value.session === sessionId;
-      if (!late && !sessions.vanished(fire.value.session)) continue;
+      if (!late && !sessions.vanished(fire.value.session, fire.value.ttlSeconds)) continue;
       present.add(text);
       const since = this.#since.get(text) ?? clock.monotonicMs();
       this.#since.set(text, since);

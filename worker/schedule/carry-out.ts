@@ -50,6 +50,8 @@ export interface CarryOutOptions {
   readonly random: Random;
   readonly batcher: TxnBatcher;
   readonly workerId: string;
+  /** Of this worker's sessions. */
+  readonly ttlSeconds: number;
   sessionId(): string | undefined;
   /** Promises a slot; false when none is free. */
   takeSlot(): boolean;
@@ -291,12 +293,13 @@ export class CarryOut {
     sessionId: string,
     due: Pick<TriggerValue, 'cause' | 'tick' | 'attempt' | 'by'>,
   ): FireValue {
-    const { clock, random, workerId } = this.#options;
+    const { clock, random, workerId, ttlSeconds } = this.#options;
     const slot = freeSlot(part, entry);
     return {
       v: 1,
       runId: createRunId(clock.wallMs(), random),
       session: sessionId,
+      ttlSeconds,
       worker: workerId,
       jobCreate: entry.createRevision,
       cause: due.cause,
