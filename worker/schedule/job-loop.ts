@@ -29,7 +29,8 @@ export interface JobLoopOptions {
 /** The timer looks at the wall clock at least this often, so a stepped clock is noticed. */
 const maxTimerMs = 1_000;
 const restMs = 500;
-const namesPerTurn = 500;
+/** A turn ends after this long, so that beats and deadlines are never late behind many decisions. */
+const turnMs = 20;
 
 export class JobLoop {
   readonly #options: JobLoopOptions;
@@ -88,11 +89,11 @@ export class JobLoop {
     this.#turnScheduled = true;
     this.#options.clock.soon(() => {
       this.#turnScheduled = false;
-      let left = namesPerTurn;
+      const endMs = this.#options.clock.monotonicMs() + turnMs;
       for (const name of this.#dirty) {
-        if (left-- === 0) break;
         this.#dirty.delete(name);
         this.#look(name);
+        if (this.#options.clock.monotonicMs() >= endMs) break;
       }
       this.#arm();
       this.#scheduleTurn();
@@ -108,9 +109,11 @@ export class JobLoop {
     const delayMs = Math.min(Math.max(0, nextMs - clock.wallMs()), maxTimerMs);
     this.#cancelTimer = clock.after(delayMs, () => {
       const nowMs = clock.wallMs();
+      const endMs = clock.monotonicMs() + turnMs;
       for (let name = this.#heap.take(nowMs); name !== undefined; name = this.#heap.take(nowMs)) {
         this.#resting.delete(name);
         this.#look(name);
+        if (clock.monotonicMs() >= endMs) break;
       }
       this.#arm();
     });

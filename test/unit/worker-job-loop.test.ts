@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createLogger } from '../../shared/log.ts';
+import { MeshView } from '../../shared/mesh/view.ts';
+import { createKeys } from '../../shared/protocol/keys.ts';
+import { JobLoop } from '../../worker/schedule/job-loop.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+
+const keys = createKeys('/cron');
+
+/** A view in which every job has fallen a day behind. */
+function lateJobs(count: number, nowMs: number): MeshView {
+  const view = new MeshView(keys);
+  const kv = (key: string, value: string, revision: number) => ({
+    key,
+    value: Buffer.from(value),
+    createRevision: revision,
+    modRevision: revision,
+    version: 1,
+    lease: '0',
+  });
+  view.connected(true);
+  view.reset();
+  for (let i = 0; i < count; i++) {
+    const name = `late-${i}`;
+    const cursor = `${String(nowMs - 86_400_000).padStart(16, '0')} * * * * * * * UTC`;
+    view.items([
+      kv(keys.job(name), JSON.stringify({ name, command: 'true', cronExpr: '* * * * * *' }), 1),
+      kv(keys.cursor(name), cursor, 2),
+    ]);
+  }
+  view.synced(10);
+  return view;
+}
+
+describe('job loop', () => {
+  it('lets other work of the process have its turn between many costly decisions', async () => {
+    const clock = new ManualClock();
+    const count = 50;
+    const view = lateJobs(count, clock.wallMs());
+    const acted: string[] = [];
+    let stretch = 0;
+    let longest = 0;
+    const loop = new JobLoop({
+      view,
+      clock,
+      logger: createLogger('test', 'silent'),
+      act: (part) => {
+        acted.push(part.name);
+        return Promise.resolve({ revision: 1_000 });
+      },
+      context: (_, firstSeenMs) => {
+        // Every decision takes 15 ms.
+        clock.pause(15);
+        stretch += 15;
+        longest = Math.max(longest, stretch);
+        return {
+          nowMs: clock.wallMs(),
+          canClaim: () => true,
+          canDecide: () => true,
+          sessionAlive: () => true,
+          delayMs: () => 100,
+          firstSeenMs,
+        };
+      },
+    });
+    loop.start();
+    // Whatever else waits in the process comes after the turn that is under way.
+    const others = (async () => {
+      while (acted.length < count) {
+        await new Promise((resolve) => setImmediate(resolve));
+        stretch = 0;
+      }
+    })();
+    for (let i = 0; i < 1_000 && acted.length < count; i++) await clock.advance(5);
+    await others;
+    loop.stop();
+    assert.equal(new Set(acted).size, count, 'every job had its decision');
+    assert.ok(longest <= 100, `${longest} ms without a turn of anybody else`);
+  });
+});
