@@ -202,19 +202,21 @@ export class TestMesh {
     return { url, process: master };
   }
 
-  /** Writes a definition as `etcdctl put` would. */
-  async putJob(job: JobInput | string, name?: string): Promise<void> {
+  /** Writes a definition as `etcdctl put` would; resolves with the revision that wrote it. */
+  async putJob(job: JobInput | string, name?: string): Promise<number> {
     const value = typeof job === 'string' ? job : JSON.stringify(job);
     const key = this.keys.job(name ?? (typeof job === 'string' ? '' : job.name));
-    await this.putKey(key, value);
+    return this.putKey(key, value);
   }
 
-  async putKey(key: string, value: string): Promise<void> {
-    await this.etcd.txn({ compare: [], success: [{ put: { key, value } }], failure: [] });
+  async putKey(key: string, value: string): Promise<number> {
+    const put = { put: { key, value } };
+    return (await this.etcd.txn({ compare: [], success: [put], failure: [] })).revision;
   }
 
-  async deleteKey(key: string): Promise<void> {
-    await this.etcd.txn({ compare: [], success: [{ delete: { key } }], failure: [] });
+  async deleteKey(key: string): Promise<number> {
+    const gone = { delete: { key } };
+    return (await this.etcd.txn({ compare: [], success: [gone], failure: [] })).revision;
   }
 
   /** What the registry says of a worker; undefined when it is not there. */
