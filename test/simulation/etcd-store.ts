@@ -42,7 +42,8 @@ export class EtcdStore {
   /** All versions of a key since the last compaction; undefined stands for a deletion. */
   readonly #versions = new Map<string, { revision: number; kv: KeyValue | undefined }[]>();
   readonly #leases = new Map<string, Lease>();
-  readonly #listeners: ((commit: Commit) => void)[] = [];
+  readonly #listeners = new Set<(commit: Commit) => void>();
+  #granted: (id: string) => void = () => undefined;
   #log: Commit[] = [];
   #revision = 1;
   #compacted = 0;
@@ -58,8 +59,15 @@ export class EtcdStore {
     return this.#compacted;
   }
 
-  onCommit(listener: (commit: Commit) => void): void {
-    this.#listeners.push(listener);
+  /** The returned function ends it. */
+  onCommit(listener: (commit: Commit) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Whoever watches over leases hears of every new one. */
+  onGrant(listener: (id: string) => void): void {
+    this.#granted = listener;
   }
 
   get(key: string): KeyValue | undefined {
@@ -98,6 +106,7 @@ export class EtcdStore {
     const granted = Math.max(2, ttlSeconds);
     const expiresAtMs = nowMs + granted * 1000;
     this.#leases.set(id, { ttlSeconds: granted, expiresAtMs, keys: new Set() });
+    this.#granted(id);
     return { id, ttlSeconds: granted };
   }
 
@@ -111,10 +120,6 @@ export class EtcdStore {
 
   lease(id: string): { readonly ttlSeconds: number; readonly expiresAtMs: number } | undefined {
     return this.#leases.get(id);
-  }
-
-  leases(): [string, { readonly expiresAtMs: number }][] {
-    return [...this.#leases];
   }
 
   /** Deletes the lease and, in one revision, every key on it. */

@@ -6,7 +6,8 @@ import type { Etcd } from '../../shared/etcd/port.ts';
 import type { EtcdUnderTest } from '../support/etcd-contract.ts';
 import { EtcdStore } from './etcd-store.ts';
 import { SeededRandom } from './seeded-random.ts';
-import { clearLink, SimEtcd } from './sim-etcd.ts';
+import { Link } from './link.ts';
+import { SimEtcd } from './sim-etcd.ts';
 import { keepLeases } from './lease-keeper.ts';
 import { SimMachine, SimProcess } from './sim-process.ts';
 import { SimTime } from './sim-time.ts';
@@ -14,13 +15,13 @@ import { SimTime } from './sim-time.ts';
 const mostMs = 60_000;
 
 export function createSimulatedEtcd(): EtcdUnderTest {
-  const time = new SimTime();
+  const time = new SimTime(Date.UTC(2027, 0, 15));
   const random = new SeededRandom(1);
   const store = new EtcdStore();
   keepLeases(store, time, random.stream('leases'));
   const machine = new SimMachine({ name: 'm', time, rate: 1, wallOffsetMs: 0, bootMs: 0 });
   const process = new SimProcess(machine, random.stream('process'));
-  const client = new SimEtcd({ store, process, link: clearLink(), random: random.stream('net') });
+  const client = new SimEtcd({ store, process, link: new Link(), random: random.stream('net') });
 
   const during = async <T>(call: () => Promise<T>): Promise<T> => {
     const state = { isOver: false };

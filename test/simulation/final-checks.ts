@@ -58,9 +58,9 @@ function unlikeCursors(etcd: EtcdStore): string[] {
 function wantedSchedule(value: Buffer | undefined): string {
   if (value === undefined) return 'x';
   try {
-    const { cronExpr, enabled } = JSON.parse(value.toString()) as Record<string, unknown>;
+    const { cronExpr, timezone, enabled } = JSON.parse(value.toString()) as Record<string, unknown>;
     if (enabled === false || typeof cronExpr !== 'string') return '-';
-    return scheduleOfExpression(cronExpr)?.canonical ?? '-';
+    return scheduleOfExpression(cronExpr, timezone)?.canonical ?? '-';
   } catch {
     return '-';
   }

@@ -5,9 +5,10 @@
 import { CronmeshError } from '../../shared/errors.ts';
 import { MeshWorker } from '../../worker/mesh-worker.ts';
 import type { EtcdStore } from './etcd-store.ts';
+import type { Link } from './link.ts';
 import type { RunOracle } from './run-oracle.ts';
 import type { SeededRandom } from './seeded-random.ts';
-import { SimEtcd, type Link, type TxnWitness } from './sim-etcd.ts';
+import { SimEtcd, type TxnWitness } from './sim-etcd.ts';
 import { SimExecutor, type GuardianRules } from './sim-executor.ts';
 import { createSimLogger } from './sim-logger.ts';
 import { SimProcess, type SimMachine } from './sim-process.ts';

@@ -96,7 +96,7 @@ export function readDefinition(kv: KeyValue, revision: number): DefinitionBook {
   }
   const { command, cronExpr, description, concurrency, misfire } = value;
   const isWhole = typeof command === 'string' && typeof cronExpr === 'string';
-  const schedule = isWhole ? scheduleOfExpression(cronExpr) : undefined;
+  const schedule = isWhole ? scheduleOfExpression(cronExpr, value['timezone']) : undefined;
   if (!isWhole || schedule === undefined) return { ...malformed, revision };
   const base = /^base (\d+)$/.exec(typeof description === 'string' ? description : '')?.[1];
   return {

@@ -9,7 +9,7 @@ import { earlyBoundMs } from './bounds.ts';
 import { byJob, parse, readCursor, root, text, type Changes } from './commit-changes.ts';
 import { DecisionChecks } from './decision-checks.ts';
 import { JobBook, readDefinition, type FireBook, type Json } from './job-book.ts';
-import { scheduleOfCanonical, ticksIn } from './schedules.ts';
+import { scheduleOfCanonical } from './schedules.ts';
 import type { SimTime } from './sim-time.ts';
 import type { Violations } from './violations.ts';
 
@@ -123,7 +123,7 @@ export class Ledger {
       this.#bad('a cursor never goes back', book, `${before.tick} to ${now.tick}`);
     }
     const schedule = scheduleOfCanonical(before.schedule);
-    const due = schedule === undefined ? [] : ticksIn(schedule, before.tick, now.tick);
+    const due = schedule?.ticksIn(before.tick, now.tick) ?? [];
     this.expectedTicks += due.length;
     for (const tick of due) {
       const by = accounts.filter(({ covers }) => covers(tick));
@@ -259,6 +259,9 @@ export class Ledger {
       to + 2_000 > this.#time.trueWallMs + earlyBoundMs
     ) {
       this.#bad('nothing is written off early', book, `${to} is not 2 s old`);
+    }
+    if (reason.startsWith('no worker started') && to >= this.mustRunFromMs && this.hasRoom()) {
+      this.#bad('in calm every tick is started', book, `${to} was not`);
     }
     const create = this.#store.get(`${root}jobs/${book.name}`)?.createRevision ?? 0;
     const isDecided = /^no worker started|^an earlier run|still open$|^another fire/.test(reason);

@@ -1,8 +1,10 @@
 /**
- * `npm run simulate`: one seed with its story, many seeds with a line for all, or the table of mutants.
- * Exit code 1 when an invariant broke.
+ * `npm run simulate`: one seed with its story, many seeds with a line for all, fleet-hours in many
+ * processes, or the table of mutants. Exit code 1 when an invariant broke.
  */
+import os from 'node:os';
 import { inspect, parseArgs } from 'node:util';
+import { hoursOfFleet, runFleetHours } from './fleet-hours.ts';
 import { runMutants } from './mutant-table.ts';
 import { simulate, type SimOptions, type SimResult } from './simulate.ts';
 import type { StoryDetail } from './story.ts';
@@ -11,7 +13,11 @@ const usage = `node dist/test/simulation/main.js [options]
   --seed N            one seed, with its story
   --seeds A..B        many seeds, with a line for all
   --mutants [NAME]    every guard taken out in turn: which seed notices
-  --workers N --jobs N --hours H   in place of what the seed says
+  --hours H           fleets of two days each until H fleet-hours are simulated, from --seed on
+                      (1 when not given), in --processes N (as many as there are cores)
+  --operation         one seed, or many, as --hours simulates them
+  --workers N --jobs N --minutes M   in place of what the seed says
+  --fair              nothing breaks
   --story none|short|full          default short for one seed
 `;
 
@@ -25,6 +31,9 @@ async function main(): Promise<number> {
       workers: { type: 'string' },
       jobs: { type: 'string' },
       hours: { type: 'string' },
+      minutes: { type: 'string' },
+      processes: { type: 'string' },
+      operation: { type: 'boolean' },
       story: { type: 'string' },
       fair: { type: 'boolean' },
       help: { type: 'boolean' },
@@ -33,11 +42,21 @@ async function main(): Promise<number> {
   const options: Omit<SimOptions, 'seed'> = {
     ...numberOption('workers', values.workers),
     ...numberOption('jobs', values.jobs),
-    ...(values.hours === undefined ? {} : { minutes: toNumber(values.hours, 'hours') * 60 }),
+    ...numberOption('minutes', values.minutes),
+    ...(values.operation === true ? { hours: hoursOfFleet } : {}),
     ...(values.fair === true ? { isFair: true } : {}),
   };
   if (values.mutants === true)
     return runMutants(say, rangeOf(values.seeds ?? '1..60'), values.only);
+  if (values.hours !== undefined) {
+    return runFleetHours({
+      hours: toNumber(values.hours, 'hours'),
+      processes: toNumber(values.processes ?? String(os.availableParallelism()), 'processes'),
+      firstSeed: toNumber(values.seed ?? '1', 'seed'),
+      say,
+      signal: untilInterrupted(),
+    });
+  }
   if (values.seeds !== undefined) return many(rangeOf(values.seeds), options);
   if (values.seed === undefined || values.help === true) {
     say(usage.trimEnd());
@@ -72,6 +91,12 @@ async function many(seeds: readonly number[], options: Omit<SimOptions, 'seed'>)
   const broken = results.filter(({ violations }) => violations.length > 0);
   if (broken.length > 0) say(`broken seeds: ${broken.map(({ seed }) => seed).join(' ')}`);
   return broken.length === 0 ? 0 : 1;
+}
+
+function untilInterrupted(): AbortSignal {
+  const over = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => over.abort());
+  return over.signal;
 }
 
 function report(results: readonly SimResult[]): number {

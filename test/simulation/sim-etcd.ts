@@ -15,48 +15,10 @@ import type {
   TxnResult,
 } from '../../shared/etcd/port.ts';
 import type { EtcdStore } from './etcd-store.ts';
+import type { Link } from './link.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { SimMirror } from './sim-mirror.ts';
 import type { SimProcess } from './sim-process.ts';
-
-/** The weather between one process and the server; faults change it as time goes by. */
-export interface Link {
-  /** `refused`: no connection, calls fail at once; `silent`: what is sent vanishes, both ways. */
-  state: 'up' | 'refused' | 'silent';
-  repliesLost: boolean;
-  /** A deposed leader: answers keep-alives without effect and nothing else. */
-  isDeposed: boolean;
-  /** Chance that one request, or one reply, is lost. */
-  lossChance: number;
-  /** Chance that a request or reply takes up to `slowMs`. */
-  slowChance: number;
-  slowMs: number;
-  /** A watch that is open says nothing more. */
-  isWatchHung: boolean;
-  watchLagMs: number;
-  /** What a message usually takes at most: how far away this process is. */
-  readonly usualMs: number;
-  /** What an event of a watch usually takes at most. */
-  readonly usualLagMs: number;
-  /** Counted up to cut the open watch. */
-  watchCuts: number;
-}
-
-export function clearLink(usualMs = 4, usualLagMs = 3): Link {
-  return {
-    usualMs,
-    usualLagMs,
-    state: 'up',
-    repliesLost: false,
-    isDeposed: false,
-    lossChance: 0,
-    slowChance: 0,
-    slowMs: 0,
-    isWatchHung: false,
-    watchLagMs: 0,
-    watchCuts: 0,
-  };
-}
 
 /** What the simulation wants to hear of the transactions of a process. */
 export interface TxnWitness {

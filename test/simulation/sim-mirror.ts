@@ -7,7 +7,7 @@ import { backoffMs } from '../../shared/clock.ts';
 import type { KeyValue, Mirror, MirrorConsumer } from '../../shared/etcd/port.ts';
 import { toWatchEvent, type Commit, type EtcdStore } from './etcd-store.ts';
 import type { SeededRandom } from './seeded-random.ts';
-import type { Link } from './sim-etcd.ts';
+import type { Link } from './link.ts';
 import type { SimProcess } from './sim-process.ts';
 
 const silenceMs = 4000;
@@ -36,28 +36,46 @@ export class SimMirror implements Mirror {
   #stream = 0;
   #streams = 0;
   #heardMs = 0;
+  /** Cuts of the link when the stream was opened. */
+  #cuts = 0;
+  #isDoubted = false;
+  #leave: () => void = () => undefined;
 
   constructor(options: SimMirrorOptions) {
     this.#options = options;
     this.#ready = new Promise((resolve) => {
       this.#becomeReady = resolve;
     });
-    options.store.onCommit(() => this.#push(this.#stream));
   }
 
   async start(): Promise<void> {
     if (this.#started) return;
     this.#started = true;
+    const { store, link } = this.#options;
+    const leaves = [
+      store.onCommit(() => this.#ifThere(() => this.#push(this.#stream))),
+      link.onChange(() => this.#ifThere(() => this.#doubtStream(this.#stream))),
+    ];
+    this.#leave = () => {
+      for (const leave of leaves) leave();
+    };
     this.#connect();
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#stream = 0;
+    this.#leave();
   }
 
   ready(): Promise<void> {
     return this.#ready;
+  }
+
+  #ifThere(what: () => void): void {
+    // The process may be dead: nobody stops its mirror then.
+    if (this.#isOver) this.#leave();
+    else what();
   }
 
   get #isOver(): boolean {
@@ -117,13 +135,14 @@ export class SimMirror implements Mirror {
     }
     const stream = ++this.#streams;
     this.#stream = stream;
-    const cuts = link.watchCuts;
+    this.#cuts = link.watchCuts;
+    this.#isDoubted = false;
     this.#sent = from - 1;
     this.#lastArrivalMs = 0;
     this.#heardMs = process.machine.monotonicMs();
     this.#becomeCurrent(stream);
     this.#push(stream);
-    this.#watchSilence(stream, cuts);
+    this.#doubtStream(stream);
   }
 
   /** The last revision that was put on the wire of this stream. */
@@ -133,7 +152,7 @@ export class SimMirror implements Mirror {
   #push(stream: number): void {
     const { store, link, random, process } = this.#options;
     if (stream < 1 || stream !== this.#stream || this.#isOver) return;
-    if (link.isWatchHung || link.state !== 'up' || link.isDeposed) return;
+    if (!link.isHearing) return;
     const commits = store.since(this.#sent + 1);
     if (commits === undefined) {
       this.#stream = 0;
@@ -186,24 +205,40 @@ export class SimMirror implements Mirror {
     });
   }
 
-  /** Looks every second whether the stream was cut, or is silent (a live one tells of itself). */
-  #watchSilence(stream: number, cuts: number): void {
+  /** Something may be wrong with the stream: looks after it until it is seen to be well. */
+  #doubtStream(stream: number): void {
+    const { process, link, random } = this.#options;
+    if (stream < 1 || stream !== this.#stream || this.#isDoubted) return;
+    if (link.isHearing && link.watchCuts === this.#cuts) {
+      this.#push(stream);
+      return;
+    }
+    this.#isDoubted = true;
+    // A live one tells of itself about every second.
+    this.#heardMs = process.machine.monotonicMs();
+    this.#watchSilence(stream, random.next() * 1000);
+  }
+
+  /** Looks every second whether the stream was cut, or is silent. */
+  #watchSilence(stream: number, delayMs: number): void {
     const { process, link } = this.#options;
-    process.clock.after(1000, () => {
+    process.clock.after(delayMs, () => {
       if (stream !== this.#stream || this.#isOver) return;
       const nowMs = process.machine.monotonicMs();
-      if (link.state === 'up' && !link.isWatchHung && !link.isDeposed) {
+      if (link.isHearing) {
         this.#heardMs = nowMs;
         this.#push(stream);
         // That may have found it compacted.
         if (stream !== this.#stream) return;
       }
-      const isSilent = nowMs - this.#heardMs >= silenceMs;
-      if (link.watchCuts !== cuts || link.state === 'refused' || isSilent) {
+      const isCut = link.watchCuts !== this.#cuts || link.state === 'refused';
+      if (isCut || nowMs - this.#heardMs >= silenceMs) {
         this.#stream = 0;
         this.#doubt(0);
+      } else if (link.isHearing) {
+        this.#isDoubted = false;
       } else {
-        this.#watchSilence(stream, cuts);
+        this.#watchSilence(stream, 1000);
       }
     });
   }

@@ -6,7 +6,7 @@
  */
 import type { Clock } from '../../shared/clock.ts';
 import type { SeededRandom } from './seeded-random.ts';
-import { originMs, type SimTime } from './sim-time.ts';
+import type { SimTime } from './sim-time.ts';
 
 export class SimMachine {
   readonly name: string;
@@ -36,7 +36,7 @@ export class SimMachine {
   }
 
   wallMs(): number {
-    return Math.floor(originMs + this.time.nowMs * this.rate + this.wallOffsetMs);
+    return Math.floor(this.time.originMs + this.time.nowMs * this.rate + this.wallOffsetMs);
   }
 
   /** Wall clock minus true time, now. */
@@ -52,6 +52,11 @@ export class SimMachine {
   after(delayMs: number, callback: () => void): () => void {
     return this.time.after(Math.max(0, delayMs) / this.rate, callback);
   }
+}
+
+interface Timer {
+  callback: (() => void) | undefined;
+  cancel?: () => void;
 }
 
 export class SimProcess {
@@ -71,7 +76,7 @@ export class SimProcess {
       wallMs: () => machine.wallMs(),
       monotonicMs: () => machine.monotonicMs(),
       after: (delayMs, callback) => this.#after(Math.ceil(delayMs), callback),
-      soon: (callback) => void this.#after(0, callback),
+      soon: (callback) => machine.time.post(() => this.deliver(callback, true)),
     };
   }
 
@@ -116,15 +121,17 @@ export class SimProcess {
   }
 
   #after(delayMs: number, callback: () => void): () => void {
-    let cancelled = false;
-    const cancel = this.machine.after(delayMs, () => {
-      this.deliver(() => {
-        if (!cancelled) callback();
-      }, true);
-    });
+    const timer: Timer = { callback };
+    timer.cancel = this.machine.after(delayMs, () => this.#fell(timer));
     return () => {
-      cancelled = true;
-      cancel();
+      timer.callback = undefined;
+      timer.cancel?.();
     };
+  }
+
+  #fell(timer: Timer): void {
+    if (this.#alive && !this.#paused) timer.callback?.();
+    // It may still be cancelled while the process is paused.
+    else this.deliver(() => timer.callback?.(), true);
   }
 }

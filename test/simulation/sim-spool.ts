@@ -60,6 +60,7 @@ export class SimSpool implements Spool {
   readonly #found: readonly HeldEntry[];
   #lastWriteAtMs = 0;
   #stopped = false;
+  #isDraining = false;
 
   /** Asked for and not yet on the disk, in order. */
   readonly #underWay = new Set<(disk: SimDisk) => void>();
@@ -129,7 +130,12 @@ export class SimSpool implements Spool {
     const { process, disk, time, random, isDurable } = this.#options;
     return new Promise((resolve, reject) => {
       if (!isDurable) {
-        time.after(random.between(5, 500), () => process.deliver(() => what(disk)));
+        time.after(random.between(5, 500), () => {
+          process.deliver(() => {
+            what(disk);
+            this.#drainLater();
+          });
+        });
         resolve();
         return;
       }
@@ -140,7 +146,10 @@ export class SimSpool implements Spool {
         if (!process.isAlive) return;
         this.#underWay.delete(what);
         const fails = disk.isRefusing && random.chance(0.3);
-        if (!fails || random.chance(0.5)) what(disk);
+        if (!fails || random.chance(0.5)) {
+          what(disk);
+          this.#drainLater();
+        }
         time.after(random.between(0.1, 2), () => {
           process.deliver(() => {
             if (fails) reject(new CronmeshError('spool-unavailable', 'the disk failed'));
@@ -151,23 +160,32 @@ export class SimSpool implements Spool {
     });
   }
 
+  /** Soon, when there is anything and it is not on its way already. */
   #drainLater(): void {
-    const { process, disk, store, time, random } = this.#options;
+    const { process, disk } = this.#options;
+    if (this.#isDraining || disk.pending.length === 0) return;
+    this.#isDraining = true;
     process.clock.after(drainEveryMs, () => {
-      if (this.#stopped) return;
-      const batch = disk.pending.slice(0, 50);
-      if (batch.length === 0 || store.isDown) {
-        this.#drainLater();
-        return;
-      }
-      time.after(random.between(0.5, 10), () => {
-        if (!store.isDown) store.ingest(batch);
-        const isAnswered = !store.isDown && !random.chance(0.05);
-        time.after(random.between(0.5, 5), () => {
-          process.deliver(() => {
-            if (isAnswered) disk.pending = disk.pending.slice(batch.length);
-            this.#drainLater();
-          });
+      this.#isDraining = false;
+      if (!this.#stopped) this.#drain(disk.pending.slice(0, 50));
+    });
+  }
+
+  #drain(batch: readonly HistoryRecord[]): void {
+    const { process, disk, store, time, random } = this.#options;
+    if (store.isDown) {
+      this.#drainLater();
+      return;
+    }
+    this.#isDraining = true;
+    time.after(random.between(0.5, 10), () => {
+      if (!store.isDown) store.ingest(batch);
+      const isAnswered = !store.isDown && !random.chance(0.05);
+      time.after(random.between(0.5, 5), () => {
+        process.deliver(() => {
+          this.#isDraining = false;
+          if (isAnswered) disk.pending = disk.pending.slice(batch.length);
+          this.#drainLater();
         });
       });
     });

@@ -13,9 +13,6 @@ const ready = Promise.resolve();
 /** After how many events there is a turn of the real loop. */
 const usualTurn = 500;
 
-/** The true wall time at which every simulation begins, epoch ms. */
-export const originMs = Date.UTC(2027, 0, 15, 8, 0, 0);
-
 interface Event {
   readonly atMs: number;
   readonly order: number;
@@ -27,9 +24,12 @@ export class SimTime {
   #nowMs = 0;
   #order = 0;
   #events = 0;
+  /** The true wall time at which it begins, epoch ms. */
+  readonly originMs: number;
   readonly #eventsPerTurn: number;
 
-  constructor(eventsPerTurn = usualTurn) {
+  constructor(originMs: number, eventsPerTurn = usualTurn) {
+    this.originMs = originMs;
     this.#eventsPerTurn = eventsPerTurn;
   }
 
@@ -39,7 +39,7 @@ export class SimTime {
   }
 
   get trueWallMs(): number {
-    return originMs + this.#nowMs;
+    return this.originMs + this.#nowMs;
   }
 
   get eventCount(): number {
@@ -48,15 +48,22 @@ export class SimTime {
 
   /** Runs `callback` once after `delayMs` of true time; the returned function cancels it. */
   after(delayMs: number, callback: () => void): () => void {
-    const event: Event = {
-      atMs: this.#nowMs + Math.max(0, delayMs),
-      order: this.#order++,
-      run: callback,
-    };
-    this.#push(event);
+    const event = this.#add(delayMs, callback);
     return () => {
       event.run = undefined;
     };
+  }
+
+  /** As after() with no delay, for what nobody cancels. */
+  post(callback: () => void): void {
+    this.#add(0, callback);
+  }
+
+  #add(delayMs: number, run: () => void): Event {
+    const atMs = delayMs > 0 ? this.#nowMs + delayMs : this.#nowMs;
+    const event = { atMs, order: this.#order++, run };
+    this.#push(event);
+    return event;
   }
 
   /** Runs what falls due until `untilMs`, or until `stop` says so. */

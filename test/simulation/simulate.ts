@@ -11,9 +11,11 @@ import { forbidGlobals } from './forbidden-globals.ts';
 import { Human } from './human.ts';
 import { keepLeases } from './lease-keeper.ts';
 import { Ledger } from './ledger.ts';
+import { Link } from './link.ts';
+import { operation, storm, untilNext, type Regime } from './regime.ts';
 import { RunOracle } from './run-oracle.ts';
 import { SeededRandom } from './seeded-random.ts';
-import { clearLink, SimEtcd, type Link } from './sim-etcd.ts';
+import { SimEtcd } from './sim-etcd.ts';
 import { SimMachine, SimProcess } from './sim-process.ts';
 import { SimStore } from './sim-spool.ts';
 import { SimTime } from './sim-time.ts';
@@ -25,12 +27,16 @@ export interface SimOptions {
   readonly seed: number;
   readonly workers?: number;
   readonly jobs?: number;
-  /** Of bad weather. */
+  /** Of storm; 4 when nothing is said. */
   readonly minutes?: number;
+  /** Of ordinary operation, in place of a storm. */
+  readonly hours?: number;
   readonly story?: StoryDetail;
   /** No fault at all: what the mesh does when everything works. */
   readonly isFair?: boolean;
   readonly mutation?: Mutation;
+  /** Events between two turns of the real loop. */
+  readonly eventsPerTurn?: number;
 }
 
 /** A rule taken out, to show that it is needed. */
@@ -57,14 +63,15 @@ export interface SimResult {
   readonly missed: number;
   readonly skipped: number;
   readonly simulatedMs: number;
+  /** One hour of simulated time of one whole fleet. */
+  readonly fleetHours: number;
   readonly workerHours: number;
   readonly events: number;
   readonly commits: number;
 }
 
 /** Until dead sessions are settled and clocks are verified again. */
-const recoveryMs = 35_000;
-const calmMs = 25_000;
+const leastRecoveryMs = 35_000;
 const quietLimitMs = 300_000;
 const masters = 2;
 
@@ -89,7 +96,8 @@ export async function simulate(options: SimOptions): Promise<SimResult> {
 
 class World {
   readonly #options: SimOptions;
-  readonly #time = new SimTime();
+  readonly #regime: Regime;
+  readonly #time: SimTime;
   readonly #random: SeededRandom;
   readonly #story: Story;
   readonly violations: Violations;
@@ -101,13 +109,15 @@ class World {
   readonly #humans: Human[] = [];
   readonly #weather: Weather;
   readonly #jobs: readonly string[];
-  readonly #minutes: number;
+  readonly #ttlSeconds: number;
   #isBusy = true;
 
   constructor(options: SimOptions) {
     this.#options = options;
     const random = new SeededRandom(options.seed);
     this.#random = random;
+    this.#regime = regimeOf(options, random);
+    this.#time = new SimTime(this.#regime.originMs, options.eventsPerTurn);
     this.#story = new Story(this.#time, options.story ?? 'none');
     this.violations = new Violations(this.#story);
     const mutation = options.mutation ?? {};
@@ -122,10 +132,10 @@ class World {
     const draw = random.stream('world');
     mutation.attach?.(this.#etcd);
     if (draw.chance(0.2)) grantLonger(this.#etcd);
-    const ttlSeconds = draw.pick([5, 5, 8, 15]);
-    const workerCount = options.workers ?? draw.integer(2, 5);
-    const jobCount = options.jobs ?? draw.integer(1, 6);
-    this.#minutes = options.minutes ?? 4;
+    const ttlSeconds = draw.pick(this.#regime.ttlSeconds);
+    this.#ttlSeconds = ttlSeconds;
+    const workerCount = options.workers ?? draw.integer(...this.#regime.workers);
+    const jobCount = options.jobs ?? draw.integer(...this.#regime.jobs);
     this.#jobs = Array.from({ length: jobCount }, (_, i) => `job-${i + 1}`);
     const links: Link[] = [];
     const ttls = random.stream('ttl');
@@ -150,7 +160,7 @@ class World {
         trustsKeepAlives: mutation.trustsKeepAlives === true,
         witness: createClaimWitness(this.#ledger, this.violations),
       };
-      const link = clearLink(draw.pick([4, 4, 60, 250]), draw.pick([3, 3, 100, 900]));
+      const link = new Link(draw.pick([4, 4, 60, 250]), draw.pick([3, 3, 100, 900]));
       this.#workers.push(new SimWorker(parts, machine, link, slots, random.stream(`worker ${i}`)));
     }
     for (let i = 1; i <= masters; i++) links.push(this.#addHuman(`human-${i}`));
@@ -162,7 +172,9 @@ class World {
       links,
       random: random.stream('weather'),
       story: this.#story,
-      meanMs: options.isFair === true ? 0 : draw.pick([8_000, 20_000, 40_000]),
+      meanMs: options.isFair === true ? 0 : draw.pick(this.#regime.faultMs),
+      compactMs: this.#regime.compactMs,
+      isAimed: this.#regime.isAimed,
     });
     const facts = `ttl ${mixed === undefined ? `${ttlSeconds} s` : 'mixed'}, ${workerCount} workers, ${jobCount} jobs`;
     this.#story.tell('world', `seed ${options.seed}: ${facts}`);
@@ -178,16 +190,19 @@ class World {
       this.#time.after(random.between(0, 5_000), () => void first?.create(name));
     }
     for (const human of this.#humans) this.#busy(human, random);
+    if (this.#regime.upkeepMs < Infinity) for (const name of this.#jobs) this.#keepUp(name, random);
     this.#flurry(random);
     this.#weather.start();
-    await this.#until(this.#minutes * 60_000);
+    await this.#until(this.#regime.durationMs);
     this.#isBusy = false;
     this.#weather.clear();
     this.#story.tell('world', 'fair weather');
-    await this.#until(this.#time.nowMs + recoveryMs);
+    await this.#until(
+      this.#time.nowMs + Math.max(leastRecoveryMs, this.#ttlSeconds * 1_000 + 20_000),
+    );
     // From here on nothing is an excuse any more.
     this.#ledger.mustRunFromMs = this.#time.trueWallMs;
-    await this.#until(this.#time.nowMs + calmMs);
+    await this.#until(this.#time.nowMs + this.#regime.calmMs);
     this.#ledger.mustRunFromMs = Infinity;
     for (const name of this.#jobs) void first?.settleDown(name);
     this.#story.tell('world', 'every job is paused');
@@ -215,6 +230,7 @@ class World {
       missed: count('missed'),
       skipped: count('skipped'),
       simulatedMs: this.#time.nowMs,
+      fleetHours: this.#time.nowMs / 3_600_000,
       workerHours: (this.#time.nowMs * this.#workers.length) / 3_600_000,
       events: this.#time.eventCount,
       commits: this.#etcd.revision,
@@ -240,16 +256,25 @@ class World {
   }
 
   #busy(human: Human, random: SeededRandom): void {
-    this.#time.after(random.exponential(6_000), () => {
+    const { deedMs, isAimed } = this.#regime;
+    this.#time.after(untilNext(random, deedMs, this.#time.nowMs, isAimed), () => {
       if (!this.#isBusy) return;
       void human.act();
       this.#busy(human, random);
     });
   }
 
+  #keepUp(name: string, random: SeededRandom): void {
+    this.#time.after(random.exponential(this.#regime.upkeepMs), () => {
+      if (!this.#isBusy) return;
+      void random.pick(this.#humans).keepUp(name);
+      this.#keepUp(name, random);
+    });
+  }
+
   /** Everybody at the same job at the same time, and at the moment it is due. */
   #flurry(random: SeededRandom): void {
-    this.#time.after(random.exponential(15_000), () => {
+    this.#time.after(random.exponential(this.#regime.flurryMs), () => {
       if (!this.#isBusy) return;
       const name = random.pick(this.#jobs);
       const toSecondMs = 1_000 - (this.#time.nowMs % 1_000);
@@ -290,7 +315,7 @@ class World {
     const random = this.#random.stream(name);
     const machine = this.#machine(name, random.stream('machine'));
     const process = new SimProcess(machine, random.stream('process'));
-    const link = clearLink(random.pick([4, 60, 250]));
+    const link = new Link(random.pick([4, 60, 250]));
     const etcd = new SimEtcd({ store: this.#etcd, process, link, random: random.stream('net') });
     this.#humans.push(
       new Human({
@@ -301,10 +326,15 @@ class World {
         random: random.stream('deeds'),
         story: this.#story,
         jobs: this.#jobs,
+        schedules: this.#regime.schedules,
       }),
     );
     return link;
   }
+}
+
+function regimeOf({ hours, minutes }: SimOptions, random: SeededRandom): Regime {
+  return hours === undefined ? storm(minutes) : operation(hours, random.stream('regime'));
 }
 
 /** A server with a long election: its least TTL is above what the mesh asks for. */

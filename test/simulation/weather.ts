@@ -4,8 +4,9 @@
  */
 import type { EtcdStore } from './etcd-store.ts';
 import type { SimWorker } from './fleet.ts';
+import { untilNext } from './regime.ts';
 import type { SeededRandom } from './seeded-random.ts';
-import { clearLink, type Link } from './sim-etcd.ts';
+import type { Link } from './link.ts';
 import type { SimStore } from './sim-spool.ts';
 import type { SimTime } from './sim-time.ts';
 import type { Story } from './story.ts';
@@ -21,6 +22,9 @@ interface WeatherOptions {
   readonly story: Story;
   /** Mean time between two faults of one worker, ms; 0: fair weather. */
   readonly meanMs: number;
+  /** Mean time between two compactions, ms. */
+  readonly compactMs: number;
+  readonly isAimed: boolean;
 }
 
 type Fault = readonly [weight: number, apply: (worker: SimWorker) => void];
@@ -45,11 +49,11 @@ export class Weather {
   }
 
   start(): void {
-    const { workers, meanMs } = this.#options;
+    const { workers, meanMs, compactMs } = this.#options;
     if (meanMs === 0) return;
     for (const worker of workers) this.#again(meanMs, () => this.#strike(worker));
     this.#again(meanMs * 2, () => this.#strikeAll());
-    this.#again(20_000, () => {
+    this.#again(compactMs, () => {
       const { etcd } = this.#options;
       etcd.compact(etcd.revision - this.#random.integer(0, 50));
     });
@@ -60,9 +64,9 @@ export class Weather {
     this.#isOver = true;
     const { workers, links, history } = this.#options;
     history.isDown = false;
-    for (const link of links) mend(link);
+    for (const link of links) link.mend();
     for (const worker of workers) {
-      mend(worker.link);
+      worker.link.mend();
       worker.disk.isRefusing = false;
       worker.disk.slowMs = 3;
       worker.mostMessageMs = 2;
@@ -73,7 +77,9 @@ export class Weather {
   }
 
   #again(meanMs: number, what: () => void): void {
-    this.#options.time.after(this.#random.exponential(meanMs), () => {
+    const { time, isAimed } = this.#options;
+    const delayMs = untilNext(this.#random, meanMs, time.nowMs, isAimed);
+    time.after(delayMs, () => {
       if (this.#isOver) return;
       what();
       this.#again(meanMs, what);
@@ -150,7 +156,7 @@ export class Weather {
         return;
       default:
         this.#tell('etcd', 'every watch is cut');
-        each((link) => link.watchCuts++)();
+        each((link) => link.cutWatch())();
     }
   }
 
@@ -246,7 +252,7 @@ export class Weather {
     switch (this.#random.integer(0, 2)) {
       case 0:
         this.#tell(worker.name, 'has its watch cut');
-        link.watchCuts++;
+        link.cutWatch();
         return;
       case 1:
         this.#tell(worker.name, 'has a watch that hangs', ms);
@@ -326,9 +332,4 @@ export class Weather {
       () => (worker.mostMessageMs = 2),
     );
   }
-}
-
-function mend(link: Link): void {
-  const { watchCuts, usualMs, usualLagMs } = link;
-  Object.assign(link, clearLink(usualMs, usualLagMs), { watchCuts });
 }

@@ -194,8 +194,11 @@ export class FleetClock {
 }
 
 function intersect(samples: readonly Bounds[]): Bounds {
-  return {
-    low: Math.max(...samples.map(({ low }) => low)),
-    high: Math.min(...samples.map(({ high }) => high)),
-  };
+  let low = -Infinity;
+  let high = Infinity;
+  for (const sample of samples) {
+    if (sample.low > low) low = sample.low;
+    if (sample.high < high) high = sample.high;
+  }
+  return { low, high };
 }

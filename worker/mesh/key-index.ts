@@ -38,6 +38,10 @@ export class KeyIndex {
     });
   }
 
+  get isEmpty(): boolean {
+    return this.#keys.size === 0;
+  }
+
   values(): Iterable<PairKey> {
     return this.#keys.values();
   }

@@ -36,24 +36,35 @@ export class Outbox {
   readonly #since = new Map<string, number>();
   readonly #inFlight = new Set<string>();
   #cancel: (() => void) | undefined;
+  #started = false;
   #stopped = false;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
     this.#dones = new KeyIndex(options.view, 'done', (key) => {
       this.#consider(key);
+      this.#arm();
     });
   }
 
   start(): void {
+    this.#started = true;
+    this.#arm();
+  }
+
+  /** Looks again and again for as long as there are records: an empty outbox costs nothing. */
+  #arm(): void {
+    if (!this.#started || this.#stopped || this.#cancel !== undefined || this.#dones.isEmpty)
+      return;
     this.#cancel = this.#options.clock.after(lookEveryMs, () => {
+      this.#cancel = undefined;
       const present = new Set<string>();
       for (const key of this.#dones.values()) {
         present.add(`${key.name}/${key.id}`);
         this.#consider(key);
       }
       for (const text of this.#since.keys()) if (!present.has(text)) this.#since.delete(text);
-      if (!this.#stopped) this.start();
+      this.#arm();
     });
   }
 

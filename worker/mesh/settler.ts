@@ -37,24 +37,34 @@ export class Settler {
   readonly #since = new Map<string, number>();
   readonly #inFlight = new Set<string>();
   #cancel: (() => void) | undefined;
+  #started = false;
   #stopped = false;
 
   constructor(options: SettlerOptions) {
     this.#options = options;
-    this.#fires = new KeyIndex(options.view, 'fire');
+    this.#fires = new KeyIndex(options.view, 'fire', () => this.#arm());
   }
 
   start(): void {
-    this.#cancel = this.#options.clock.after(lookEveryMs, () => {
-      this.#look();
-      if (!this.#stopped) this.start();
-    });
+    this.#started = true;
+    this.#arm();
   }
 
   stop(): void {
     this.#stopped = true;
     this.#cancel?.();
     this.#fires.stop();
+  }
+
+  /** Looks again and again for as long as there are open fires: a mesh at rest costs nothing. */
+  #arm(): void {
+    if (!this.#started || this.#stopped || this.#cancel !== undefined || this.#fires.isEmpty)
+      return;
+    this.#cancel = this.#options.clock.after(lookEveryMs, () => {
+      this.#cancel = undefined;
+      this.#look();
+      this.#arm();
+    });
   }
 
   #look(): void {

@@ -1,0 +1,94 @@
+/**
+ * How life goes in a simulation. A storm is minutes in which something breaks and somebody acts all the
+ * time, with schedules of seconds: it finds the orders of events that are rare. Operation is hours and
+ * days as a fleet has them: schedules of minutes, hours and days in several zones, through the changes
+ * of date and of the clock, with a fault now and then and people who do something a few times an hour.
+ */
+import { daySchedules, plainSchedules, type PlainSchedule } from './schedules.ts';
+import type { SeededRandom } from './seeded-random.ts';
+import { clockChanges } from './zoned-ticks.ts';
+
+const minute = 60_000;
+const hour = 60 * minute;
+
+export interface Regime {
+  /** The true wall time at which it begins, epoch ms. */
+  readonly originMs: number;
+  readonly ttlSeconds: readonly number[];
+  readonly workers: readonly [low: number, high: number];
+  readonly jobs: readonly [low: number, high: number];
+  readonly schedules: readonly PlainSchedule[];
+  /** Of bad weather. */
+  readonly durationMs: number;
+  /** Of the time at the end in which nothing is an excuse any more. */
+  readonly calmMs: number;
+  /** Mean times between two deeds of a person, two flurries of all, two compactions. */
+  readonly deedMs: number;
+  readonly flurryMs: number;
+  readonly compactMs: number;
+  /** Mean time until somebody puts a job right: it is there, and not paused. Infinity: nobody does. */
+  readonly upkeepMs: number;
+  /** Faults and deeds gather around the full minutes, at which everything is due. */
+  readonly isAimed: boolean;
+  /** Mean time between two faults of one worker: one of these. */
+  readonly faultMs: readonly number[];
+}
+
+const usualOrigin = Date.UTC(2027, 0, 15, 8, 0, 0);
+
+/** Time to the next event of its kind; if `isAimed`, more often than not close to a full minute. */
+export function untilNext(
+  random: SeededRandom,
+  meanMs: number,
+  nowMs: number,
+  isAimed: boolean,
+): number {
+  const delayMs = random.exponential(meanMs);
+  if (!isAimed || random.chance(0.4)) return delayMs;
+  const atMs = Math.ceil((nowMs + delayMs) / minute) * minute + random.between(-2_000, 2_500);
+  return Math.max(0, atMs - nowMs);
+}
+
+export function storm(minutes = 4): Regime {
+  return {
+    originMs: usualOrigin,
+    ttlSeconds: [5, 5, 8, 15],
+    workers: [2, 5],
+    jobs: [1, 6],
+    schedules: plainSchedules,
+    durationMs: minutes * minute,
+    calmMs: 25_000,
+    deedMs: 6_000,
+    flurryMs: 15_000,
+    compactMs: 20_000,
+    upkeepMs: Infinity,
+    isAimed: false,
+    faultMs: [8_000, 20_000, 40_000],
+  };
+}
+
+/** Noon before a clock change, the end of a month, of a year or of February, or any day at all. */
+export function operation(hours: number, random: SeededRandom): Regime {
+  const originMs = random.weighted([
+    [4, () => random.pick(clockChanges) - 15 * hour],
+    [1, () => Date.UTC(2026, 11, 31, 12)],
+    [1, () => Date.UTC(2028, 1, 28, 12)],
+    [1, () => Date.UTC(2027, random.integer(0, 11), 1) - 12 * hour],
+    [2, () => usualOrigin + random.integer(0, 7_000) * hour],
+  ])();
+  return {
+    originMs,
+    ttlSeconds: [15, 20, 30, 60],
+    workers: [2, 4],
+    jobs: [4, 10],
+    schedules: daySchedules,
+    durationMs: hours * hour,
+    calmMs: 10 * minute,
+    deedMs: 15 * minute,
+    flurryMs: 2 * hour,
+    compactMs: 5 * minute,
+    upkeepMs: 45 * minute,
+    isAimed: true,
+    faultMs: [15 * minute, 45 * minute, 3 * hour],
+  };
+}
