@@ -10,6 +10,7 @@ export const errorCatalogue = {
   'body-too-large': { status: 413, retryable: false },
   'media-type-unsupported': { status: 415, retryable: false },
   'job-invalid': { status: 422, retryable: false },
+  'calendar-invalid': { status: 422, retryable: false },
   'schedule-invalid': { status: 422, retryable: false },
   forbidden: { status: 403, retryable: false },
   'not-found': { status: 404, retryable: false },

@@ -23,7 +23,7 @@ import { Settler } from './mesh/settler.ts';
 import { TxnBatcher } from './mesh/txn-batcher.ts';
 import { ActiveRuns } from './run/active-runs.ts';
 import { CarryOut } from './schedule/carry-out.ts';
-import type { DecideContext } from './schedule/decide.ts';
+import type { DecideContext } from './schedule/decision.ts';
 import { JobLoop } from './schedule/job-loop.ts';
 import { avoidedWeight, rankDelayMs, type Candidate } from './schedule/rank.ts';
 import type { Spool } from './spool/port.ts';
@@ -154,6 +154,7 @@ export class MeshWorker implements Component {
       workerId: config.workerId,
       ttlSeconds: config.sessionTtlSeconds,
       sessionId: () => (session.alive() ? session.id : undefined),
+      calendars: () => view.snapshot.calendars,
       takeSlot: () => runs.takeSlot(),
       giveSlotBack: () => runs.giveSlotBack(),
       startRun: (won) => runs.start(won),
@@ -163,7 +164,7 @@ export class MeshWorker implements Component {
       clock,
       logger,
       act: (part, action) => carryOut.act(part, action),
-      context: (part, firstSeenMs) => this.#context(part, firstSeenMs),
+      context: (part, firstSeenMs) => this.#context(part, view, firstSeenMs),
     });
     const shared = {
       keys,
@@ -273,10 +274,15 @@ export class MeshWorker implements Component {
     ];
   }
 
-  #context(part: JobParts, firstSeenMs: (subject: string) => number): DecideContext {
+  #context(
+    part: JobParts,
+    view: MeshView,
+    firstSeenMs: (subject: string) => number,
+  ): DecideContext {
     const parts = this.#parts;
     return {
       nowMs: this.#deps.clock.wallMs(),
+      calendars: view.snapshot.calendars,
       // Most looks end in a wait: whether anything stands in the way is asked only before an act.
       canDecide: () => this.#reasons().length === 0,
       canClaim: () => (parts?.runs.freeSlots() ?? 0) > 0 && this.#reasons().length === 0,

@@ -184,6 +184,7 @@ export class JobEditor {
       },
       definition: text,
       schedule: job === undefined ? '' : scheduleTextOf(entryOf(job)),
+      calendars: new Map(),
       nowMs: this.#clock.wallMs(),
       accountant: this.#accountant,
     });

@@ -58,6 +58,7 @@ export const notRunSchema = z.object({
   toTick: epochMs,
   count: z.int().min(0).exactOptional(),
   excepted: z.array(epochMs).max(1_000).readonly().exactOptional(),
+  excluded: z.int().min(1).exactOptional(),
   schedule: text,
   at: epochMs,
   worker: indexedText.max(512),

@@ -88,6 +88,8 @@ export type HistoryRecord =
       readonly count?: number;
       /** Ticks in the span that are run later, as catch-ups. */
       readonly excepted?: readonly number[];
+      /** Of a missed span: ticks in it that calendars excluded; 10,000 stands for so many or more. */
+      readonly excluded?: number;
       readonly schedule: string;
       readonly at: number;
       readonly worker: string;
@@ -121,6 +123,7 @@ export interface HistoryRow {
   readonly fromTick?: number;
   readonly count?: number;
   readonly excepted?: readonly number[];
+  readonly excluded?: number;
   /** The run's own end, when a `lost` verdict stands against it. */
   readonly lateResult?: RunEnd;
 }

@@ -117,7 +117,7 @@ export function indexFieldsOf(parts: RowParts): IndexFields {
 export function rowOf(parts: RowParts): HistoryRow {
   if (parts.kind === 'not-run') {
     const { id, job, group, outcome, cause, reason, fromTick, toTick, at, worker } = parts.notRun;
-    const { count, excepted } = parts.notRun;
+    const { count, excepted, excluded } = parts.notRun;
     return {
       id,
       kind: 'not-run',
@@ -132,6 +132,7 @@ export function rowOf(parts: RowParts): HistoryRow {
       fromTick,
       ...(count === undefined ? {} : { count }),
       ...(excepted === undefined ? {} : { excepted }),
+      ...(excluded === undefined ? {} : { excluded }),
     };
   }
   const { runId, ...facts } = parts.facts.value;

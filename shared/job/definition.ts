@@ -9,6 +9,7 @@ import { CronmeshError, renderGot } from '../errors.ts';
 import { nameSchema } from './job-name.ts';
 
 export const maxCommandBytes = 64 * 1024;
+export const maxCalendars = 8;
 const maxZoneLength = 64;
 const secondsInDay = 86_400;
 const defaultGraceSeconds = 10;
@@ -87,6 +88,18 @@ export const jobFieldsSchema = z.strictObject({
     .max(maxZoneLength)
     .default('UTC')
     .describe('IANA time zone in which cronExpr is read. Default UTC.'),
+  calendars: z
+    .array(nameSchema)
+    .max(maxCalendars)
+    .superRefine((names, context) => {
+      for (const [index, name] of names.entries()) {
+        if (names.indexOf(name) === index) continue;
+        const params = { expected: 'each calendar once', got: renderGot(name) };
+        context.addIssue({ code: 'custom', path: [index], message: 'is named twice', params });
+      }
+    })
+    .default([])
+    .describe('Calendars that must all allow the local date of a tick for it to fire.'),
   enabled: z.boolean().default(true).describe('false pauses the schedule; manual runs still work.'),
   description: z.string().max(4000).refine(noNul, nulProblem).default(''),
   group: nameSchema.default('default').describe('For filters and, later, rights.'),

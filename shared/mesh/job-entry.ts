@@ -2,6 +2,9 @@
  * One job as a process sees it: its definition (or what is wrong with it), parsed once per revision,
  * with its schedule.
  */
+import type { CalendarEntry, CalendarMap } from '../calendar/calendar-entry.ts';
+import { encodeCounted } from '../calendar/counted-text.ts';
+import { plainTicks, ticksUnder, type JobTicks } from '../calendar/job-ticks.ts';
 import type { KeyValue } from '../etcd/port.ts';
 import type { FieldProblem } from '../errors.ts';
 import type { Job } from '../job/definition.ts';
@@ -35,7 +38,29 @@ export function readJobEntry(name: string, kv: KeyValue): JobEntry {
   return { ...revisions, ok: true, job, schedule: parseSchedule(job.cronExpr, job.timezone) };
 }
 
-/** What the job's cursor must say it counts: the canonical schedule, or `-` when nothing is due. */
+/** What the job's cursor must say it counts: schedule and calendars, or `-` when nothing is due. */
 export function scheduleTextOf(entry: JobEntry): string {
-  return entry.ok && entry.job.enabled ? entry.schedule.canonical : pausedSchedule;
+  if (!entry.ok || !entry.job.enabled) return pausedSchedule;
+  return encodeCounted(entry.schedule, entry.job.calendars);
+}
+
+interface KnownTicks {
+  /** The job's calendars as they stood. */
+  readonly seen: readonly (CalendarEntry | undefined)[];
+  readonly ticks: JobTicks;
+}
+
+const known = new WeakMap<JobEntry, KnownTicks>();
+
+/** The ticks of a job as its calendars stand; remembered for as long as they do. */
+export function ticksOf(entry: JobEntry & { ok: true }, calendars: CalendarMap): JobTicks {
+  const names = entry.job.calendars;
+  const former = known.get(entry);
+  if (former?.seen.every((seen, index) => seen === calendars.get(names[index] ?? ''))) {
+    return former.ticks;
+  }
+  const ticks =
+    names.length === 0 ? plainTicks(entry.schedule) : ticksUnder(entry.schedule, names, calendars);
+  known.set(entry, { seen: names.map((name) => calendars.get(name)), ticks });
+  return ticks;
 }

@@ -5,6 +5,7 @@
  * it: every transaction guards what it assumed.
  */
 import type { z } from 'zod';
+import { readCalendarEntry, type CalendarEntry } from '../calendar/calendar-entry.ts';
 import type { KeyValue, MirrorConsumer, WatchEvent } from '../etcd/port.ts';
 import { parseCursor, type Cursor } from '../protocol/cursor.ts';
 import type { Keys, ParsedKey } from '../protocol/keys.ts';
@@ -58,6 +59,7 @@ export interface MeshSnapshot {
   readonly parts: Map<string, JobParts>;
   readonly sessions: Map<string, Held<SessionValue>>;
   readonly workers: Map<string, Held<WorkerValue>>;
+  readonly calendars: Map<string, CalendarEntry>;
 }
 
 export type MeshChange =
@@ -157,7 +159,7 @@ export class MeshView implements MirrorConsumer {
 }
 
 function emptySnapshot(): MeshSnapshot {
-  return { parts: new Map(), sessions: new Map(), workers: new Map() };
+  return { parts: new Map(), sessions: new Map(), workers: new Map(), calendars: new Map() };
 }
 
 function partOf(snapshot: MeshSnapshot, name: string): JobParts {
@@ -190,6 +192,12 @@ function applyPut(
       const known = former?.parts.get(key.name)?.entry;
       partOf(snapshot, key.name).entry =
         known?.modRevision === kv.modRevision ? known : readJobEntry(key.name, kv);
+      return;
+    }
+    case 'calendar': {
+      const known = former?.calendars.get(key.id);
+      const isKnown = known?.modRevision === kv.modRevision;
+      snapshot.calendars.set(key.id, isKnown ? known : readCalendarEntry(key.id, kv));
       return;
     }
     case 'cursor': {
@@ -239,6 +247,9 @@ function applyDelete(snapshot: MeshSnapshot, key: ParsedKey): void {
       return;
     case 'worker':
       snapshot.workers.delete(key.id);
+      return;
+    case 'calendar':
+      snapshot.calendars.delete(key.id);
       return;
     case 'once':
       return;

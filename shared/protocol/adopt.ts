@@ -1,15 +1,17 @@
 /**
  * Transaction 13: first sight of a job whose cursor is absent or counts another schedule (somebody
- * wrote `jobs/` by hand), or of a cursor whose job is gone. Guards: definition and cursor exactly as
- * seen. The cursor becomes max(cursor, now) under the schedule that holds now, and ticks of the old
+ * wrote `jobs/` by hand), or of a cursor whose job is gone. Guards: definition, cursor and the calendars
+ * that it counted with exactly as seen. The cursor becomes max(cursor, now) under the schedule that holds now, and ticks of the old
  * one that nobody ran are put down as `missed`. Only then does the job fire.
  */
+import type { CalendarMap } from '../calendar/calendar-entry.ts';
+import { calendarsIn } from '../calendar/counted-text.ts';
 import type { Op, Txn } from '../etcd/port.ts';
-import { parseCanonical } from '../schedule/parse-canonical.ts';
+import { calendarsUnchanged, guardsOf } from './calendars.ts';
 import { deletedSchedule, encodeCursor, isCounting, parseCursor } from './cursor.ts';
 import { cursorGuard } from './edit.ts';
 import type { Keys } from './keys.ts';
-import { missedSpan, type Accountant } from './missed-span.ts';
+import { recordOfText, type Accountant } from './missed-span.ts';
 import { encodeValue } from './values.ts';
 
 export interface Adoption {
@@ -20,8 +22,10 @@ export interface Adoption {
   readonly jobModRevision: number;
   readonly jobCreateRevision: number;
   readonly cursorRaw: string | undefined;
-  /** Canonical schedule, `-` or `x`: what the cursor must count from now on. */
+  /** What the cursor must count from now on. */
   readonly schedule: string;
+  /** As seen; those that the cursor's text names are guarded to be as they were. */
+  readonly calendars: CalendarMap;
   readonly nowMs: number;
   readonly accountant: Accountant;
 }
@@ -35,22 +39,27 @@ export function adoptJob(adoption: Adoption): Txn {
     { put: { key: cursorKey, value: encodeCursor({ tick, schedule: adoption.schedule }) } },
   ];
   if (adoption.schedule === deletedSchedule) success.push({ delete: { key: keys.state(name) } });
-  const oldSchedule = old && isCounting(old) ? parseCanonical(old.schedule) : undefined;
-  const span = old && oldSchedule && missedSpan(oldSchedule, old.tick, nowMs);
-  if (old !== undefined && span !== undefined) {
-    const done = adoption.accountant.missed(
+  const counted = old !== undefined && isCounting(old) ? old : undefined;
+  const done =
+    counted &&
+    recordOfText(
+      adoption.accountant,
       { createRevision: adoption.jobCreateRevision, group: adoption.group },
-      old.schedule,
-      span,
-      'the definition was changed by hand first',
+      counted.schedule,
+      adoption.calendars,
+      counted.tick,
       nowMs,
+      'the definition was changed by hand first',
     );
+  if (done !== undefined) {
     success.push({ put: { key: keys.done(name, done.id), value: encodeValue(done.value) } });
   }
+  const countedWith = guardsOf(calendarsIn(counted?.schedule ?? ''), adoption.calendars);
   return {
     compare: [
       { key: keys.job(name), target: 'mod', op: '=', value: adoption.jobModRevision },
       cursorGuard(cursorKey, cursorRaw),
+      ...calendarsUnchanged(keys, countedWith),
     ],
     success,
     failure: [],

@@ -3,7 +3,9 @@
  * the fire, alone and for good. A claim is safe to send again: the second sending fails its guards,
  * and the fire that it then reads is recognised by its value, which no other claim shares.
  */
+import type { CalendarGuard } from '../calendar/job-ticks.ts';
 import type { Compare, Op, Txn, TxnResult } from '../etcd/port.ts';
+import { calendarsUnchanged } from './calendars.ts';
 import { encodeCursor } from './cursor.ts';
 import type { Keys } from './keys.ts';
 import { encodeValue, type FireValue } from './values.ts';
@@ -25,6 +27,8 @@ export interface TickClaim extends Claim {
   readonly cursorRaw: string;
   readonly tick: number;
   readonly schedule: string;
+  /** The job's calendars as they allowed the tick. */
+  readonly calendars: readonly CalendarGuard[];
 }
 
 export interface TriggerClaim extends Claim {
@@ -34,13 +38,17 @@ export interface TriggerClaim extends Claim {
 
 /**
  * Guards: definition unchanged, cursor exactly as seen, fire not there (for an exclusive job: no
- * fire at all; for a larger limit: the slot that the fire names is free), session alive. Moves the cursor to the tick and opens the fire.
+ * fire at all; for a larger limit: the slot that the fire names is free), session alive, calendars
+ * unchanged. Moves the cursor to the tick and opens the fire.
  */
 export function claimTick(claim: TickClaim): Txn {
   const cursorKey = claim.keys.cursor(claim.name);
   return claimTxn(
     claim,
-    { key: cursorKey, target: 'value', op: '=', value: claim.cursorRaw },
+    [
+      { key: cursorKey, target: 'value', op: '=', value: claim.cursorRaw },
+      ...calendarsUnchanged(claim.keys, claim.calendars),
+    ],
     {
       put: {
         key: cursorKey,
@@ -50,17 +58,20 @@ export function claimTick(claim: TickClaim): Txn {
   );
 }
 
-/** As claimTick, with the trigger exactly as seen in place of the cursor; deletes the trigger. */
+/**
+ * As claimTick, with the trigger exactly as seen in place of the cursor; deletes the trigger. Calendars
+ * have no say: a trigger stands for a tick that they allowed, or for somebody's wish.
+ */
 export function claimTrigger(claim: TriggerClaim): Txn {
   const triggerKey = claim.keys.trigger(claim.name, claim.triggerId);
   return claimTxn(
     claim,
-    { key: triggerKey, target: 'mod', op: '=', value: claim.triggerModRevision },
+    [{ key: triggerKey, target: 'mod', op: '=', value: claim.triggerModRevision }],
     { delete: { key: triggerKey } },
   );
 }
 
-function claimTxn(claim: Claim, guard: Compare, settle: Op): Txn {
+function claimTxn(claim: Claim, guards: readonly Compare[], settle: Op): Txn {
   const { keys, name } = claim;
   const fireKey = keys.fire(name, claim.fireId);
   const { slot } = claim.fire;
@@ -71,7 +82,7 @@ function claimTxn(claim: Claim, guard: Compare, settle: Op): Txn {
   return {
     compare: [
       { key: keys.job(name), target: 'mod', op: '=', value: claim.jobModRevision },
-      guard,
+      ...guards,
       free,
       ...(slotKey === undefined
         ? []

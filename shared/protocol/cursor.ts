@@ -1,11 +1,11 @@
 /**
  * The cursor of a job: the newest tick that is settled, and the schedule it was counted under.
- * `<tick, 16 digits, ms> <schedule>`; the schedule is `-` while the job is paused or malformed, `x`
- * once it is deleted. The fixed width makes byte order equal time order, so a wrong width is refused.
+ * `<tick, 16 digits, ms> <schedule>`; the schedule is the canonical one and the names of the job's
+ * calendars (counted-text.ts), `-` while the job is paused or malformed, `x` once it is deleted. The fixed width makes byte order equal time order, so a wrong width is refused.
  */
 export interface Cursor {
   readonly tick: number;
-  /** Canonical schedule, `-` or `x`. */
+  /** What is counted: schedule and calendars as one text, `-` or `x`. */
   readonly schedule: string;
 }
 

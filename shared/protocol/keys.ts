@@ -13,6 +13,9 @@ export interface Keys {
   /** With a closing slash, e.g. `/cron/`. */
   readonly root: string;
   job(name: string): string;
+  /** All definitions, as one range for a guard. */
+  jobs(): KeyRange;
+  calendar(name: string): string;
   cursor(name: string): string;
   session(leaseId: string): string;
   worker(workerId: string): string;
@@ -34,7 +37,8 @@ export interface Keys {
 
 export type ParsedKey =
   | { readonly kind: 'job' | 'cursor' | 'state'; readonly name: string }
-  | { readonly kind: 'session' | 'worker' | 'once'; readonly id: string }
+  /** Of a calendar, its name. */
+  | { readonly kind: 'session' | 'worker' | 'once' | 'calendar'; readonly id: string }
   | {
       readonly kind: 'fire' | 'trigger' | 'done' | 'slot';
       readonly name: string;
@@ -47,6 +51,8 @@ export function createKeys(prefix: string): Keys {
   return {
     root,
     job: (name) => `${root}jobs/${name}`,
+    jobs: () => ({ key: `${root}jobs/`, rangeEnd: prefixEnd(`${root}jobs/`) }),
+    calendar: (name) => `${root}calendars/${name}`,
     cursor: (name) => `${root}cursor/${name}`,
     session: (leaseId) => `${root}session/${leaseId}`,
     worker: (workerId) => `${root}workers/${workerId}`,
@@ -74,10 +80,11 @@ const namedKinds: Readonly<Record<string, 'job' | 'cursor' | 'state'>> = {
   cursor: 'cursor',
   state: 'state',
 };
-const idKinds: Readonly<Record<string, 'session' | 'worker' | 'once'>> = {
+const idKinds: Readonly<Record<string, 'session' | 'worker' | 'once' | 'calendar'>> = {
   session: 'session',
   workers: 'worker',
   once: 'once',
+  calendars: 'calendar',
 };
 const pairKinds: Readonly<Record<string, 'fire' | 'trigger' | 'done' | 'slot'>> = {
   lock: 'fire',

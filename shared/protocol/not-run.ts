@@ -1,10 +1,12 @@
 /**
- * Transactions 4, 5 and 6 where a fire is not run now: writing off old ticks, refusing or queueing a
- * tick because of overlap, refusing a trigger. Each moves on and accounts for the fire in the same
+ * Transactions 4, 5 and 6 where a fire is not run now: writing off old ticks, passing over those that a
+ * calendar excludes, refusing or queueing a tick because of overlap, refusing a trigger. Each moves on and accounts for the fire in the same
  * transaction, by a `done` record or by the trigger that takes its place; exactly-once by the
  * cursor's value or the trigger's revision.
  */
+import type { CalendarGuard } from '../calendar/job-ticks.ts';
 import type { Compare, Op, Txn } from '../etcd/port.ts';
+import { calendarsUnchanged } from './calendars.ts';
 import { encodeCursor } from './cursor.ts';
 import type { Keys } from './keys.ts';
 import { encodeValue, type NotRunValue, type OrderValue, type TriggerValue } from './values.ts';
@@ -31,6 +33,8 @@ export interface TickMove extends Accounted {
   /** The cursor moves here. */
   readonly toTick: number;
   readonly schedule: string;
+  /** The job's calendars as they were decided by. */
+  readonly calendars: readonly CalendarGuard[];
 }
 
 export interface WriteOff extends TickMove {
@@ -40,7 +44,7 @@ export interface WriteOff extends TickMove {
   readonly catchUps: readonly NewTrigger[];
 }
 
-/** 5. Guards: definition unchanged, cursor exactly as seen, session alive. */
+/** 5. Guards: definition unchanged, cursor exactly as seen, session alive, calendars unchanged. */
 export function writeOff(move: WriteOff): Txn {
   return moveTxn(
     move,
@@ -50,6 +54,11 @@ export function writeOff(move: WriteOff): Txn {
       ...move.catchUps.map((each) => putTrigger(move, each)),
     ],
   );
+}
+
+/** 5, for ticks that the calendars exclude. Guards of writeOff; one record for the whole stretch. */
+export function skipExcluded(move: TickMove & Done): Txn {
+  return moveTxn(move, [], [putDone(move, move)]);
 }
 
 export interface Holder {
@@ -110,6 +119,7 @@ function moveTxn(move: TickMove, guards: readonly Compare[], ops: readonly Op[])
       { key: keys.job(name), target: 'mod', op: '=', value: move.jobModRevision },
       { key: cursorKey, target: 'value', op: '=', value: move.cursorRaw },
       { key: keys.session(move.sessionId), target: 'create', op: '>', value: 0 },
+      ...calendarsUnchanged(keys, move.calendars),
       ...guards,
     ],
     success: [{ put: { key: cursorKey, value } }, ...ops],

@@ -104,6 +104,8 @@ export const doneSchema = z.discriminatedUnion('outcome', [
     toTick: epochMs,
     count: z.int().min(1).optional(),
     excepted: z.array(epochMs).optional(),
+    /** Of a missed span: ticks in it that the calendars excluded, 10,000 for so many or more. */
+    excluded: z.int().min(1).optional(),
     schedule: z.string(),
     jobCreate: revision,
     /** Id of the fire when it is a single one. */

@@ -142,7 +142,7 @@ function lastDayTo(spec: CronSpec, toDay: number): number {
   return -Infinity;
 }
 
-function daysInMonth(year: number, month: number): number {
+export function daysInMonth(year: number, month: number): number {
   if (month === 2) {
     return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
   }

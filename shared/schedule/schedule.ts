@@ -2,7 +2,15 @@
  * What the rest of the house knows of a schedule. A Schedule is immutable; ticks are epoch
  * milliseconds on whole seconds. The calendar engine behind it is not visible here.
  */
-export interface Schedule {
+/** Instants in order of time, asked for one by one. */
+export interface Ticks {
+  /** The first tick strictly after `afterMs`; undefined when there is none any more. */
+  next(afterMs: number): number | undefined;
+  /** The last tick at or before `atMs`, but after `floorMs`; undefined when there is none. */
+  latest(atMs: number, floorMs: number): number | undefined;
+}
+
+export interface Schedule extends Ticks {
   /** Canonical expression and zone, one line, e.g. `0 30 2 * * * * Europe/Berlin` or `@every 10s`. Two schedules with equal canonical texts have equal ticks. */
   readonly canonical: string;
   readonly timezone: string;
@@ -11,10 +19,6 @@ export interface Schedule {
    * a doubled one runs once; `interval`: follows the clock (Vixie cron's rule).
    */
   readonly kind: 'fixed' | 'interval';
-  /** The first tick strictly after `afterMs`; undefined when there is none any more. */
-  next(afterMs: number): number | undefined;
-  /** The last tick at or before `atMs`, but after `floorMs`; undefined when there is none. */
-  latest(atMs: number, floorMs: number): number | undefined;
 }
 
 export type DstNote = 'moved-out-of-gap' | 'once-of-doubled';

@@ -117,6 +117,7 @@ async function cycles(
       cursorRaw: encodeCursor({ tick, schedule }),
       tick: tick + 1_000,
       schedule,
+      calendars: [],
     };
     const { result } = await batcher.submit(name, claimTick(claim));
     const verdict = readClaim(claim, result);

@@ -5,7 +5,8 @@ import { readJobEntry } from '../../shared/mesh/job-entry.ts';
 import type { Held, JobParts } from '../../shared/mesh/view.ts';
 import { encodeCursor, parseCursor } from '../../shared/protocol/cursor.ts';
 import type { FireValue, TriggerValue } from '../../shared/protocol/values.ts';
-import { decide, type DecideContext } from '../../worker/schedule/decide.ts';
+import { decide } from '../../worker/schedule/decide.ts';
+import type { DecideContext } from '../../worker/schedule/decision.ts';
 
 const start = Date.UTC(2026, 0, 1, 12, 0, 0);
 const every = { cronExpr: '* * * * * *' };
@@ -45,6 +46,7 @@ function part(
 function context(nowMs: number, more: Partial<DecideContext> = {}): DecideContext {
   return {
     nowMs,
+    calendars: new Map(),
     canClaim: () => true,
     canDecide: () => true,
     sessionAlive: () => true,
@@ -116,6 +118,7 @@ describe('decide', () => {
     assert.deepEqual(decide(job, context(start + 1_000)), {
       kind: 'claim-tick',
       tick: start + 1_000,
+      calendars: [],
     });
   });
 
@@ -135,6 +138,7 @@ describe('decide', () => {
     assert.deepEqual(decide(job, context(start + 2_500)), {
       kind: 'claim-tick',
       tick: start + 1_000,
+      calendars: [],
     });
     const late = decide(job, context(start + 10_400));
     assert.equal(late.kind, 'write-off');
@@ -180,6 +184,7 @@ describe('decide', () => {
       tick: start + 1_000,
       holders: [{ fireId: 't0', runId: 'r1', modRevision: 20, sessionId: 's1' }],
       reason: 'an earlier run is still open',
+      calendars: [],
     });
     const dead = decide(job, context(start + 1_000, { sessionAlive: () => false }));
     assert.equal(dead.kind, 'wait');

@@ -56,6 +56,7 @@ describe('job loop', () => {
         longest = Math.max(longest, stretch);
         return {
           nowMs: clock.wallMs(),
+          calendars: new Map(),
           canClaim: () => true,
           canDecide: () => true,
           sessionAlive: () => true,

@@ -13,7 +13,7 @@ import type { Keys } from '../../shared/protocol/keys.ts';
 import { standsAgainst } from '../../shared/protocol/kill.ts';
 import type { Executor, RunHandle } from '../executor/port.ts';
 import type { TxnBatcher } from '../mesh/txn-batcher.ts';
-import type { WonFire } from '../schedule/carry-out.ts';
+import type { WonFire } from '../schedule/fire-claims.ts';
 import type { Spool } from '../spool/port.ts';
 import { Completer } from './completer.ts';
 import { confirmStart, type StartVerdict } from './confirm-start.ts';

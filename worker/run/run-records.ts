@@ -1,10 +1,11 @@
 /**
  * From what the worker knows of a run to what history is told of it.
  */
+import { encodeCounted } from '../../shared/calendar/counted-text.ts';
 import type { HistoryRecord, RanOutcome, RunEnd, RunFacts } from '../../shared/history/records.ts';
 import type { DoneValue, NotRunValue, StateValue } from '../../shared/protocol/values.ts';
 import type { RunResult } from '../executor/port.ts';
-import type { WonFire } from '../schedule/carry-out.ts';
+import type { WonFire } from '../schedule/fire-claims.ts';
 
 export function factsOf(won: WonFire): RunFacts {
   const { entry, fire } = won;
@@ -77,7 +78,7 @@ export function notStarted(
       fromTick: fire.tick - 1,
       toTick: fire.tick,
       count: 1,
-      schedule: entry.schedule.canonical,
+      schedule: encodeCounted(entry.schedule, entry.job.calendars),
       jobCreate: fire.jobCreate,
       fireId,
     },
@@ -133,7 +134,8 @@ export function recordOfDone(
       at,
     };
   }
-  const { group, outcome, cause, reason, fromTick, toTick, count, excepted, schedule, at } = done;
+  const { group, outcome, cause, reason, fromTick, toTick, schedule, at } = done;
+  const { count, excepted, excluded } = done;
   return {
     kind: 'not-run',
     id: notRunId(name, doneId),
@@ -146,6 +148,7 @@ export function recordOfDone(
     toTick,
     ...(count === undefined ? {} : { count }),
     ...(excepted === undefined ? {} : { excepted }),
+    ...(excluded === undefined ? {} : { excluded }),
     schedule,
     at,
     worker,

@@ -1,21 +1,17 @@
 /**
  * Schedules every job of the mesh: one heap, one timer, and one decision in flight per job.
- * A job is looked at again when its time comes, when the view shows a change of it, when a slot
- * frees, and after each transaction. After a transaction the job rests until the view has caught up
- * with the server's answer, so that no decision is made twice from the same old view.
+ * A job is looked at again when its time comes, when the view shows a change of it or of a calendar
+ * that it uses, when a slot frees, and after each transaction. After a transaction the job rests until
+ * the view has caught up with the server's answer, so that no decision is made twice from the same old
+ * view.
  */
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { JobParts, MeshView } from '../../shared/mesh/view.ts';
-import { decide, type DecideContext, type Decision } from './decide.ts';
+import type { ActionResult } from './acting.ts';
+import { decide } from './decide.ts';
+import type { Action, DecideContext } from './decision.ts';
 import { DueHeap } from './due-heap.ts';
-
-export type Action = Exclude<Decision, { kind: 'wait' }>;
-
-export interface ActionResult {
-  /** Revision of the server's answer; the job rests until the view has reached it. */
-  readonly revision?: number;
-}
 
 export interface JobLoopOptions {
   readonly view: MeshView;
@@ -55,6 +51,7 @@ export class JobLoop {
     this.#running = true;
     this.#stopView = this.#options.view.onChange((change) => {
       if (change.type === 'resync') this.considerAll();
+      else if (change.key.kind === 'calendar') this.#considerUsers(change.key.id);
       else if ('name' in change.key && change.key.kind !== 'state') this.consider(change.key.name);
     });
     this.considerAll();
@@ -69,6 +66,13 @@ export class JobLoop {
   considerAll(): void {
     for (const name of this.#firstSeen.keys()) this.#dirty.add(name);
     for (const name of this.#options.view.snapshot.parts.keys()) this.#dirty.add(name);
+    this.#scheduleTurn();
+  }
+
+  #considerUsers(calendar: string): void {
+    for (const { name, entry } of this.#options.view.snapshot.parts.values()) {
+      if (entry?.ok === true && entry.job.calendars.includes(calendar)) this.#dirty.add(name);
+    }
     this.#scheduleTurn();
   }
 

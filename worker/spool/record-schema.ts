@@ -61,6 +61,7 @@ export const recordSchema = z.discriminatedUnion('kind', [
     toTick: z.number(),
     count: z.number().exactOptional(),
     excepted: z.array(z.number()).readonly().exactOptional(),
+    excluded: z.number().exactOptional(),
     schedule: z.string(),
     at: z.number(),
     worker: z.string(),
