@@ -15,7 +15,7 @@ import { decodeValue, encodeValue, fireSchema } from '../../shared/protocol/valu
 import { sleep } from '../../shared/clock.ts';
 import { readDefinition } from './job-book.ts';
 import type { Ledger } from './ledger.ts';
-import { plainSchedules, scheduleOfExpression } from './schedules.ts';
+import { scheduleOfExpression, type PlainSchedule } from './schedules.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { SimEtcd } from './sim-etcd.ts';
 import type { SimProcess } from './sim-process.ts';
@@ -24,6 +24,7 @@ import type { Story } from './story.ts';
 interface Definition {
   readonly name: string;
   readonly cronExpr: string;
+  readonly timezone: string;
   readonly enabled: boolean;
   readonly timeoutSeconds: number;
   readonly policies: Policies;
@@ -48,6 +49,8 @@ export interface HumanOptions {
   readonly random: SeededRandom;
   readonly story: Story;
   readonly jobs: readonly string[];
+  /** What jobs are given. */
+  readonly schedules: readonly PlainSchedule[];
 }
 
 const keys = createKeys('/cron');
@@ -107,6 +110,13 @@ export class Human {
     await this.#quietly(() => this.edit(name, (was) => was ?? this.#changed(name, undefined)));
   }
 
+  /** The job is there, and not paused. */
+  async keepUp(name: string): Promise<void> {
+    await this.#quietly(() =>
+      this.edit(name, (was) => ({ ...(was ?? this.#changed(name, undefined)), enabled: true })),
+    );
+  }
+
   /** By the protocol; `change` says what becomes of what is there. Resolves to whether it was done. */
   async edit(
     name: string,
@@ -160,10 +170,12 @@ export class Human {
   }
 
   #changed(name: string, was: Definition | undefined): Definition {
-    const { random } = this.#options;
+    const { random, schedules } = this.#options;
+    const { cronExpr, timezone } = random.pick(schedules);
     const fresh: Definition = {
       name,
-      cronExpr: random.pick(plainSchedules).cronExpr,
+      cronExpr,
+      timezone,
       enabled: true,
       timeoutSeconds: random.pick([5, 20, 60]),
       policies: this.#policies(),
@@ -360,13 +372,15 @@ function firstOf(result: OpResult | undefined): KeyValue | undefined {
 
 function countedBy(definition: Definition): string {
   if (!definition.enabled) return pausedSchedule;
-  return scheduleOfExpression(definition.cronExpr)?.canonical ?? pausedSchedule;
+  return (
+    scheduleOfExpression(definition.cronExpr, definition.timezone)?.canonical ?? pausedSchedule
+  );
 }
 
 function readBack(name: string, kv: KeyValue): Definition | undefined {
   if (readDefinition(kv, 0).isMalformed) return undefined;
   const value = JSON.parse(kv.value.toString()) as Definition & JobInput;
-  const { cronExpr, enabled, timeoutSeconds } = value;
+  const { cronExpr, timezone, enabled, timeoutSeconds } = value;
   const { concurrency, maxConcurrent, misfire, misfireLimit, retries, startDeadlineSeconds } =
     value;
   const policies = {
@@ -377,5 +391,5 @@ function readBack(name: string, kv: KeyValue): Definition | undefined {
     ...(retries === undefined ? {} : { retries }),
     ...(startDeadlineSeconds === undefined ? {} : { startDeadlineSeconds }),
   };
-  return { name, cronExpr, enabled, timeoutSeconds, policies };
+  return { name, cronExpr, timezone: timezone ?? 'UTC', enabled, timeoutSeconds, policies };
 }
