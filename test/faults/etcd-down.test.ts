@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { audit, quiet } from '../support/audit.ts';
+import { audit, firstCommonTick, quiet } from '../support/audit.ts';
 import { reportAudit } from '../support/fault-report.ts';
 import { sized } from '../support/fault-size.ts';
 import { untilWall } from '../support/fault-time.ts';
@@ -64,7 +64,7 @@ async function suffer(t: TestContext, mesh: TestMesh, outage: Outage): Promise<v
   await mesh.startWorkers(workers);
   const { url } = await mesh.startMaster();
   await putJobs(mesh);
-  const from = Math.max(...readOracle(mesh.oracle).map(({ tick }) => tick)) + 1_000;
+  const from = firstCommonTick(readOracle(mesh.oracle));
   await outage.begin();
   const downAt = Date.now();
   await waitFor(async () => (await readiness(url)).status === 503, {

@@ -79,6 +79,13 @@ export function spanOf(lines: readonly OracleLine[]): { from: number; to: number
   return { from: Math.min(...ticks), to: Math.max(...ticks) };
 }
 
+/** The first tick from which on every job that the oracle saw was there. */
+export function firstCommonTick(lines: readonly OracleLine[]): number {
+  const first = new Map<string, number>();
+  for (const { job, tick } of lines) first.set(job, Math.min(first.get(job) ?? Infinity, tick));
+  return Math.max(...first.values());
+}
+
 interface Seen {
   /** Run ids by attempt. */
   readonly attempts: Map<number, Set<string>>;

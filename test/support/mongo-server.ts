@@ -8,12 +8,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MongoClient } from 'mongodb';
+import { z } from 'zod';
 import { findProgram } from './programs.ts';
 import { freePort, ServerProcess, waitFor } from './server-process.ts';
 
 const startAttempts = 3;
 const readyTimeoutMs = 60_000;
 const replicaSetName = 'rs0';
+const writeCountersSchema = z.object({ insert: z.number(), update: z.number() });
 
 export interface MongoServerOptions {
   /** A single-member replica set (change streams, transactions); a plain mongod otherwise. */
@@ -107,6 +109,25 @@ export class MongoServer {
   async restart(): Promise<void> {
     await this.kill();
     await this.start();
+  }
+
+  /** Resolves once clients write into it again: since this start, that is. */
+  async isWritten(): Promise<void> {
+    const client = new MongoClient(`mongodb://127.0.0.1:${String(this.#port)}/`, {
+      directConnection: true,
+    });
+    try {
+      await waitFor(
+        async () => {
+          const status = await client.db('admin').command({ serverStatus: 1 });
+          const counters = writeCountersSchema.parse(status['opcounters']);
+          return counters.insert + counters.update > 0;
+        },
+        { timeoutMs: readyTimeoutMs, intervalMs: 5, describe: () => 'clients to write' },
+      );
+    } finally {
+      await client.close();
+    }
   }
 
   freeze(): void {
