@@ -272,6 +272,40 @@ describe('decide', () => {
     assert.equal(decide(paused, context(start)).kind, 'refuse-trigger');
   });
 
+  it('keeps no more catch-ups waiting than the misfire policy runs', () => {
+    const waiting = (more: Partial<JobInput>): JobParts => {
+      const job = part({ ...every, ...more }, { tick: start });
+      for (const [index, notBefore] of [300, 100, 200].entries()) {
+        const tick = start - 30_000 + index * 10_000;
+        const value = { cause: 'catch-up' as const, tick, notBefore: start + notBefore };
+        job.triggers.set(`c${index}`, trigger(value));
+      }
+      return job;
+    };
+    // Without a free slot none of them can start; the next write-off puts another one.
+    const refused = decide(waiting({}), context(start, { canClaim: () => false }));
+    assert.equal(refused.kind, 'refuse-trigger');
+    assert.match(JSON.stringify(refused), /"c1","reason":"ticks missed later take its place"/);
+    const all = waiting({ misfire: 'all', misfireLimit: 2 });
+    const oldest = decide(all, context(start, { canClaim: () => false }));
+    assert.match(JSON.stringify(oldest), /"refuse-trigger","triggerId":"c0"/);
+    const enough = waiting({ misfire: 'all', misfireLimit: 3 });
+    assert.equal(decide(enough, context(start)).kind, 'wait');
+    // Others are no catch-ups, and are not counted.
+    const job = part(every, { tick: start });
+    job.triggers.set('c1', trigger({ cause: 'catch-up', notBefore: start + 100 }));
+    job.triggers.set('m1', trigger({ notBefore: start + 100 }));
+    assert.equal(decide(job, context(start)).kind, 'wait');
+  });
+
+  it('tries no more often than the definition says by now', () => {
+    const job = part({ ...every, retries: { max: 1 } }, { tick: start });
+    job.triggers.set('y1', trigger({ cause: 'retry', attempt: 2 }));
+    assert.equal(decide(job, context(start)).kind, 'claim-trigger');
+    job.triggers.set('y1', trigger({ cause: 'retry', attempt: 3 }));
+    assert.equal(decide(job, context(start)).kind, 'refuse-trigger');
+  });
+
   it('keeps a trigger waiting for the lock, refuses it when it expired or belongs to a former job', () => {
     const job = part(every, { tick: start });
     job.fires.set('t0', openFire());

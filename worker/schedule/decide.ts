@@ -51,8 +51,9 @@ function decideAdoption(part: JobParts, context: DecideContext): Decision | unde
 
 function decideTriggers(part: JobParts, context: DecideContext): Decision | undefined {
   let found: Decision | undefined;
+  const overtaken = overtakenCatchUps(part);
   for (const [triggerId, trigger] of byNotBefore(part.triggers)) {
-    const next = decideTrigger(part, triggerId, trigger, context);
+    const next = decideTrigger(part, triggerId, trigger, context, overtaken);
     if (next.kind !== 'wait') return next;
     found = found === undefined ? next : earliest(found, next);
   }
@@ -64,9 +65,10 @@ function decideTrigger(
   triggerId: string,
   trigger: Held<TriggerValue>,
   context: DecideContext,
+  overtaken: ReadonlySet<string>,
 ): Decision {
   const { value } = trigger;
-  const refusal = refusalOf(part, value, context.nowMs);
+  const refusal = refusalOf(part, value, context.nowMs, overtaken.has(triggerId));
   if (refusal !== undefined) {
     const subject = `refuse ${triggerId}`;
     return whenRanked(subject, context.firstSeenMs(subject), context, () =>
@@ -91,7 +93,12 @@ interface Refusal {
   readonly because: (jobKey: string) => readonly Compare[];
 }
 
-function refusalOf(part: JobParts, trigger: TriggerValue, nowMs: number): Refusal | undefined {
+function refusalOf(
+  part: JobParts,
+  trigger: TriggerValue,
+  nowMs: number,
+  isOvertaken: boolean,
+): Refusal | undefined {
   const { entry } = part;
   const unchanged = (jobKey: string): Compare[] => [
     { key: jobKey, target: 'mod', op: '=', value: entry?.modRevision ?? 0 },
@@ -105,9 +112,32 @@ function refusalOf(part: JobParts, trigger: TriggerValue, nowMs: number): Refusa
     return { reason: 'the job is paused', because: unchanged };
   }
   if (trigger.expires <= nowMs) {
-    return { reason: 'it could not start before it expired', because: () => [] };
+    const reason = isFull(part, entry.job)
+      ? 'it waited for an earlier run until it expired'
+      : 'it could not start before it expired';
+    return { reason, because: () => [] };
+  }
+  if (isOvertaken) {
+    return { reason: 'ticks missed later take its place', because: unchanged };
+  }
+  // The attempt before it may have been put under a definition that allowed more.
+  if (trigger.cause === 'retry' && trigger.attempt > entry.job.retries.max + 1) {
+    return { reason: 'the job is not tried so often any more', because: unchanged };
   }
   return undefined;
+}
+
+/**
+ * Catch-ups beyond what the misfire policy runs: where nothing can start for hours, each tick would
+ * leave another one, and all of them would start when something can.
+ */
+function overtakenCatchUps({ entry, triggers }: JobParts): ReadonlySet<string> {
+  if (entry?.ok !== true || triggers.size < 2) return new Set();
+  const limit = entry.job.misfireLimit ?? 1;
+  const newestFirst = [...triggers]
+    .filter(([, { value }]) => value.cause === 'catch-up')
+    .toSorted(([, a], [, b]) => b.value.tick - a.value.tick);
+  return new Set(newestFirst.slice(limit).map(([triggerId]) => triggerId));
 }
 
 function byNotBefore(triggers: JobParts['triggers']): [string, Held<TriggerValue>][] {
