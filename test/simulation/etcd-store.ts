@@ -24,9 +24,26 @@ export interface CommitEvent {
   readonly previous: KeyValue | undefined;
 }
 
-export interface Commit {
+export class Commit {
   readonly revision: number;
   readonly events: readonly CommitEvent[];
+  #told: { readonly prefix: string; readonly events: readonly WatchEvent[] } | undefined;
+
+  constructor(revision: number, events: readonly CommitEvent[]) {
+    this.revision = revision;
+    this.events = events;
+  }
+
+  /** What watches of `prefix` are told of it. */
+  told(prefix: string): readonly WatchEvent[] {
+    // Every worker watches the same.
+    if (this.#told?.prefix !== prefix) {
+      const inside = this.events.filter(({ key }) => key.startsWith(prefix));
+      const events = inside.map((event) => toWatchEvent(event, this.revision));
+      this.#told = { prefix, events };
+    }
+    return this.#told.events;
+  }
 }
 
 interface Lease {
@@ -268,7 +285,7 @@ export class EtcdStore {
   #commit({ revision, events }: Writer): void {
     if (events.length === 0) return;
     this.#revision = revision;
-    const commit = { revision, events };
+    const commit = new Commit(revision, events);
     this.#log.push(commit);
     for (const { key, kv } of events) {
       const versions = this.#versions.get(key);
@@ -294,7 +311,7 @@ function withoutValue(kv: KeyValue): KeyValue {
   return { ...kv, value: empty };
 }
 
-export function toWatchEvent({ key, kv }: CommitEvent, revision: number): WatchEvent {
+function toWatchEvent({ key, kv }: CommitEvent, revision: number): WatchEvent {
   return kv === undefined ? { type: 'delete', key, modRevision: revision } : { type: 'put', kv };
 }
 

@@ -15,7 +15,8 @@ export interface Regime {
   /** The true wall time at which it begins, epoch ms. */
   readonly originMs: number;
   readonly ttlSeconds: readonly number[];
-  readonly workers: readonly [low: number, high: number];
+  /** How many: one of these. */
+  readonly workers: readonly number[];
   readonly jobs: readonly [low: number, high: number];
   readonly schedules: readonly PlainSchedule[];
   /** Of bad weather. */
@@ -53,7 +54,7 @@ export function storm(minutes = 4): Regime {
   return {
     originMs: usualOrigin,
     ttlSeconds: [5, 5, 8, 15],
-    workers: [2, 5],
+    workers: [2, 3, 4, 5],
     jobs: [1, 6],
     schedules: plainSchedules,
     durationMs: minutes * minute,
@@ -79,7 +80,7 @@ export function operation(hours: number, random: SeededRandom): Regime {
   return {
     originMs,
     ttlSeconds: [15, 20, 30, 60],
-    workers: [2, 4],
+    workers: [2, 2, 2, 3, 3, 4],
     jobs: [4, 10],
     schedules: daySchedules,
     durationMs: hours * hour,

@@ -5,7 +5,7 @@
  */
 import { backoffMs } from '../../shared/clock.ts';
 import type { KeyValue, Mirror, MirrorConsumer } from '../../shared/etcd/port.ts';
-import { toWatchEvent, type Commit, type EtcdStore } from './etcd-store.ts';
+import type { Commit, EtcdStore } from './etcd-store.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { Link } from './link.ts';
 import type { SimProcess } from './sim-process.ts';
@@ -175,20 +175,18 @@ export class SimMirror implements Mirror {
     const { consumer, prefix, process, random } = this.#options;
     this.#heardMs = process.machine.monotonicMs();
     const next = this.#nextRevision ?? 0;
-    const fresh = commits.flatMap(({ revision, events }) => {
-      const told = events
-        .filter(({ key }) => key.startsWith(prefix))
-        .map((event) => toWatchEvent(event, revision));
-      return revision < next || told.length === 0 ? [] : [{ revision, told }];
-    });
+    const fresh = commits.filter(
+      (commit) => commit.revision >= next && commit.told(prefix).length > 0,
+    );
     // A server sends what has piled up in batches of its own choosing, never half a revision.
-    while (fresh.length > 0) {
-      const batch = fresh.splice(0, random.integer(1, 20));
+    for (let from = 0; from < fresh.length;) {
+      const batch = fresh.slice(from, from + random.integer(1, 20));
+      from += batch.length;
       const last = batch.at(-1);
       if (last === undefined) break;
       this.#nextRevision = last.revision + 1;
       consumer.events(
-        batch.flatMap(({ told }) => told),
+        batch.flatMap((commit) => commit.told(prefix)),
         last.revision,
       );
     }

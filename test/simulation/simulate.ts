@@ -134,7 +134,7 @@ class World {
     if (draw.chance(0.2)) grantLonger(this.#etcd);
     const ttlSeconds = draw.pick(this.#regime.ttlSeconds);
     this.#ttlSeconds = ttlSeconds;
-    const workerCount = options.workers ?? draw.integer(...this.#regime.workers);
+    const workerCount = options.workers ?? draw.pick(this.#regime.workers);
     const jobCount = options.jobs ?? draw.integer(...this.#regime.jobs);
     this.#jobs = Array.from({ length: jobCount }, (_, i) => `job-${i + 1}`);
     const links: Link[] = [];
