@@ -13,12 +13,15 @@ import { once, Releasers, type Component } from '../shared/lifecycle.ts';
 import type { Logger } from '../shared/log.ts';
 import { packageRoot, productVersion } from '../shared/package-root.ts';
 import { createKeys } from '../shared/protocol/keys.ts';
+import { calendarsRoutes } from './api/calendars-routes.ts';
 import { healthRoutes } from './api/health-routes.ts';
 import { jobsRoutes } from './api/jobs-routes.ts';
 import { meshRoutes } from './api/mesh-routes.ts';
 import { withOpenApi } from './api/openapi-routes.ts';
 import { ordersRoutes } from './api/orders-routes.ts';
 import { runsRoutes } from './api/runs-routes.ts';
+import { CalendarEditor } from './calendars/calendar-editor.ts';
+import { CalendarUses } from './calendars/calendar-uses.ts';
 import type { MasterConfig } from './config.ts';
 import { createApp } from './http/app.ts';
 import { EventStreams } from './http/event-stream.ts';
@@ -69,7 +72,8 @@ export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
   const link = new MeshLink(etcd, keys, clock);
   const index = new JobIndex(link.view);
   const openFires = new OpenFires(link.view);
-  const nextTicks = new NextTicks();
+  const nextTicks = new NextTicks(link.view);
+  const calendarUses = new CalendarUses(link.view);
   const editor = new JobEditor(etcd, keys, clock);
   const streams = new EventStreams(clock, maxStreams);
   const hub = new ChangeHub(link, clock);
@@ -90,12 +94,15 @@ export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
     requests,
     clock,
     storeHealth: new StoreHealth(store, clock),
-    queries: new JobQueries(index, nextTicks),
+    queries: new JobQueries(index, nextTicks, link.view),
+    calendarUses,
+    calendarEditor: new CalendarEditor(etcd, keys, link, calendarUses),
   };
   const runRequests = new RunRequests(etcd, keys, editor, clock, random);
   const routes = withOpenApi(
     [
       ...jobsRoutes(parts),
+      ...calendarsRoutes(parts),
       ...ordersRoutes({ link, openFires, store, requests: runRequests }),
       ...runsRoutes(parts),
       ...meshRoutes(parts),

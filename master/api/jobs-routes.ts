@@ -7,18 +7,18 @@ import type { HistoryStore } from '../../shared/history/port.ts';
 import { isValidName, nameExpectation, nameSchema } from '../../shared/job/job-name.ts';
 import { parseJob } from '../../shared/job/parse-job.ts';
 import type { Job } from '../../shared/job/definition.ts';
-import { etagOf, readPrecondition, requirePrecondition } from '../http/preconditions.ts';
+import {
+  etagOf,
+  readPrecondition,
+  requireHolds,
+  requirePrecondition,
+} from '../http/preconditions.ts';
 import { badField } from '../http/problem.ts';
 import { ok, type Reply } from '../http/reply.ts';
 import { defineRoute, type HeaderDoc, type Route } from '../http/route.ts';
 import { changesBetween } from '../jobs/definition-text.ts';
-import {
-  jobNotFound,
-  requireHolds,
-  requireValid,
-  type JobEditor,
-  type SavedEdit,
-} from '../jobs/job-editor.ts';
+import { jobNotFound, requireValid, type JobEditor, type SavedEdit } from '../jobs/job-editor.ts';
+import { requireCalendars } from '../jobs/exact-job.ts';
 import { hasEntry } from '../jobs/job-index.ts';
 import { jobDetail, jobListItem } from '../jobs/job-items.ts';
 import { jobSorts, jobStatuses, type JobQueries } from '../jobs/job-query.ts';
@@ -86,7 +86,7 @@ export function jobsRoutes(deps: JobsDeps): Route[] {
         const lastRuns = await lastRunsOf(deps, names);
         return ok({
           items: selection.parts.map((parts) =>
-            jobListItem(parts, nextTicks, nowMs, lastRuns?.get(parts.name) ?? []),
+            jobListItem(link.view, parts, nextTicks, nowMs, lastRuns?.get(parts.name) ?? []),
           ),
           ...(selection.nextCursor === undefined ? {} : { nextCursor: selection.nextCursor }),
           total: selection.total,
@@ -193,12 +193,12 @@ export function noSuchJob(name: string): CronmeshError {
   return isValidName(name) ? jobNotFound(name) : badName(name);
 }
 
-function badName(name: string): CronmeshError {
+export function badName(name: string): CronmeshError {
   return badField('name', 'is not a valid name', nameExpectation, renderGot(name));
 }
 
 /** Names that etcd could hold, though we would not have put them there. */
-function requireUsable(name: string): void {
+export function requireUsable(name: string): void {
   if (name === '' || name.includes('\0') || name.length > 1_024) throw badName(name);
 }
 
@@ -221,12 +221,13 @@ async function tryPut(
   job: Job,
   precondition: ReturnType<typeof readPrecondition>,
 ): Promise<Reply> {
-  const { entry } = await editor.read(job.name);
-  if (precondition !== undefined) requireHolds(precondition, entry);
+  const { entry, calendars } = await editor.read(job.name, job.calendars);
+  if (precondition !== undefined) requireHolds(precondition, entry?.modRevision ?? 0, 'job');
   const before = entry?.ok === true ? requireValid(entry) : undefined;
   if (before?.cronExpr !== job.cronExpr || before.timezone !== job.timezone) {
     editor.requireFuture(job);
   }
+  requireCalendars(job, calendars);
   const answer = { valid: true, job, changes: changesBetween(before, job) } as const;
   return ok(answer, entry === undefined ? {} : { ETag: etagOf(entry.modRevision) });
 }

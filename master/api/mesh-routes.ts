@@ -1,13 +1,16 @@
 /** The mesh itself: workers, the overview, schedule previews, the live stream. */
 import { z } from 'zod';
 import type { Clock } from '../../shared/clock.ts';
-import { renderGot } from '../../shared/errors.ts';
+import { previewUnder } from '../../shared/calendar/preview.ts';
+import { CronmeshError, renderGot } from '../../shared/errors.ts';
+import { jobFieldsSchema } from '../../shared/job/definition.ts';
 import { parseSchedule } from '../../shared/schedule/parse-schedule.ts';
-import { previewTicks } from '../../shared/schedule/preview.ts';
 import type { EventStreams } from '../http/event-stream.ts';
 import { badField } from '../http/problem.ts';
 import { ok } from '../http/reply.ts';
 import { defineRoute, type Route } from '../http/route.ts';
+import type { CalendarUses } from '../calendars/calendar-uses.ts';
+import { unknownCalendars } from '../jobs/exact-job.ts';
 import type { JobIndex } from '../jobs/job-index.ts';
 import { scheduleWords } from '../jobs/job-items.ts';
 import { topics, type ChangeHub, type Topic } from '../live/change-hub.ts';
@@ -19,6 +22,7 @@ import { epochMs, overviewShape, previewShape, workerListShape, type Shape } fro
 export interface MeshDeps {
   readonly link: MeshLink;
   readonly index: JobIndex;
+  readonly calendarUses: CalendarUses;
   readonly openFires: OpenFires;
   readonly storeHealth: StoreHealth;
   readonly streams: EventStreams;
@@ -29,6 +33,7 @@ export interface MeshDeps {
 const previewBody = z.strictObject({
   cronExpr: z.string().max(1_024),
   timezone: z.string().max(256).default('UTC'),
+  calendars: jobFieldsSchema.shape.calendars,
   count: z.int().min(1).max(100).default(10),
   after: z.int().min(0).max(8_640_000_000_000_000).optional().describe('Epoch ms; default now.'),
 });
@@ -70,18 +75,25 @@ export function meshRoutes(deps: MeshDeps): Route[] {
       body: previewBody,
       replies: {
         200: {
-          description: 'The next fires; a note where a DST change moved one.',
+          description:
+            'The next fires; a note where a DST change moved one; and what calendars pass over.',
           schema: previewShape,
         },
       },
       refusals: [400, 413, 415, 422],
-      handle: async ({ body: { cronExpr, timezone, count, after = clock.wallMs() } }) => {
+      handle: async ({ body }) => {
+        const { cronExpr, timezone, calendars: names, count, after = clock.wallMs() } = body;
         const schedule = parseSchedule(cronExpr, timezone, { afterMs: after });
+        const { calendars } = link.view.snapshot;
+        // Without calendars it is answered by the engine alone, whatever of etcd is known.
+        if (names.length > 0) requireKnown(link, names);
+        const { ticks, excluded } = previewUnder(schedule, names, calendars, after, count);
         return ok({
           canonical: schedule.canonical,
           scheduleText: scheduleWords(schedule),
           kind: schedule.kind,
-          ticks: previewTicks(schedule, after, count),
+          ticks,
+          excluded,
         } satisfies Shape<typeof previewShape>);
       },
     }),
@@ -113,6 +125,15 @@ export function meshRoutes(deps: MeshDeps): Route[] {
       },
     }),
   ];
+}
+
+/** Throws `schedule-invalid` for calendars that are not there. */
+function requireKnown(link: MeshLink, names: readonly string[]): void {
+  link.requireSynced();
+  const problems = unknownCalendars(names, link.view.snapshot.calendars);
+  if (problems.length === 0) return;
+  const got = problems.map((problem) => problem.got).join(', ');
+  throw new CronmeshError('schedule-invalid', `There is no calendar ${got}`, { problems });
 }
 
 function readTopics(text: string): Set<Topic> {
@@ -151,7 +172,7 @@ function workerItems(link: MeshLink): Shape<typeof workerListShape>['items'] {
 }
 
 async function overview(deps: MeshDeps): Promise<Shape<typeof overviewShape>> {
-  const { link, index, openFires, storeHealth } = deps;
+  const { link, index, calendarUses, openFires, storeHealth } = deps;
   const store = await storeHealth.check();
   const workers = { ready: 0, draining: 0, blocked: 0 };
   for (const { value } of link.view.snapshot.workers.values()) workers[value.state]++;
@@ -160,6 +181,7 @@ async function overview(deps: MeshDeps): Promise<Shape<typeof overviewShape>> {
     total: index.total,
     paused: index.count('paused'),
     quarantined: index.count('quarantined'),
+    attention: calendarUses.countOfStopped(),
   };
   const notes = [
     ...(etcd === 'stale'
@@ -169,6 +191,9 @@ async function overview(deps: MeshDeps): Promise<Shape<typeof overviewShape>> {
       : []),
     ...(store.ok ? [] : [`History cannot be read: ${store.reason ?? 'no reason given'}.`]),
     ...(workers.ready === 0 ? ['No worker is ready: nothing fires.'] : []),
+    ...(jobs.attention > 0
+      ? [`${things(jobs.attention, 'job')} stopped by a calendar that is not there or not valid.`]
+      : []),
     ...(workers.blocked > 0 ? [`${things(workers.blocked, 'worker')} blocked.`] : []),
   ];
   return {

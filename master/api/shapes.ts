@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { causes, outcomes, ranOutcomes, type HistoryRow } from '../../shared/history/records.ts';
+import { calendarSchema } from '../../shared/calendar/definition.ts';
 import { jobFieldsSchema } from '../../shared/job/definition.ts';
 
 export const epochMs = z.int();
@@ -18,6 +19,16 @@ export const jobShape = jobFieldsSchema.meta({ id: 'Job', description: 'A whole 
 export const jobInputShape = jobFieldsSchema
   .partial({ name: true })
   .meta({ id: 'JobInput', description: 'What a person writes: command and cronExpr are enough.' });
+
+const calendarRevision = z.int().describe('Revision of the calendar; in quotes it is its ETag.');
+
+export const excludedTickShape = z
+  .strictObject({ tick: epochMs, calendar: z.string(), reason: z.string() })
+  .meta({ id: 'ExcludedTick', description: 'A tick that does not fire, and why.' });
+
+const attention = z
+  .array(z.string())
+  .describe('Why the job cannot do its work until somebody looks at it; mostly none.');
 
 export const fieldProblemShape = z
   .strictObject({ field: z.string(), message: z.string(), expected: z.string(), got: z.string() })
@@ -56,6 +67,7 @@ export const jobListItemShape = z
     command: z.string().describe('The first 200 characters.'),
     cronExpr: z.string(),
     timezone: z.string(),
+    calendars: z.array(z.string()),
     enabled: z.boolean(),
     concurrency: jobFieldsSchema.shape.concurrency.unwrap(),
     scheduleText: z.string().describe('The schedule in words.'),
@@ -63,6 +75,7 @@ export const jobListItemShape = z
     running: count,
     state: stateShape.exactOptional(),
     quarantined: z.array(fieldProblemShape).exactOptional(),
+    attention,
     revision,
     createdRevision: revision,
     lastRuns: z.array(runBriefShape).describe('Newest first.'),
@@ -116,10 +129,71 @@ export const jobDetailShape = z
     nextTicks: z.array(epochMs),
     running: z.array(openRunShape),
     state: stateShape.exactOptional(),
+    excluded: z
+      .array(excludedTickShape)
+      .describe('Ticks that calendars pass over, up to the last of nextTicks; at most 100.'),
     quarantined: z.array(fieldProblemShape).exactOptional(),
+    attention,
     raw: z.string().exactOptional().describe('What stands in etcd, when it is not a valid job.'),
   })
   .meta({ id: 'JobDetail' });
+
+export const calendarShape = calendarSchema.meta({
+  id: 'Calendar',
+  description: 'A whole calendar.',
+});
+export const calendarInputShape = calendarSchema
+  .partial({ name: true })
+  .meta({ id: 'CalendarInput', description: 'What a person writes: mode and dates are enough.' });
+
+export const calendarListShape = z
+  .strictObject({
+    items: z.array(
+      z.strictObject({
+        name: z.string(),
+        description: z.string(),
+        mode: calendarSchema.shape.mode.exactOptional().describe('Absent when it is not valid.'),
+        dates: z.array(z.string()),
+        revision: calendarRevision,
+        usedBy: count.describe('Jobs that name it.'),
+        problems: z.array(fieldProblemShape).exactOptional(),
+      }),
+    ),
+    total: count,
+    missing: z
+      .array(z.strictObject({ name: z.string(), usedBy: count }))
+      .describe('Calendars that jobs name and that are not there.'),
+    stale: z.boolean().describe('True while this master cannot hear etcd.'),
+  })
+  .meta({ id: 'CalendarList' });
+
+export const calendarDetailShape = z
+  .strictObject({
+    calendar: calendarShape.exactOptional(),
+    revision: calendarRevision,
+    createdRevision: calendarRevision,
+    usedBy: count.describe('Jobs that name it.'),
+    jobs: z.array(z.string()).describe('The first 100 of them, by name.'),
+    problems: z.array(fieldProblemShape).exactOptional(),
+    raw: z.string().exactOptional().describe('What stands in etcd, when it is not valid.'),
+  })
+  .meta({ id: 'CalendarDetail' });
+
+export const savedCalendarShape = z
+  .strictObject({ calendar: calendarShape, revision: calendarRevision })
+  .meta({ id: 'SavedCalendar' });
+
+const changesShape = z.array(
+  z.strictObject({
+    field: z.string().describe('JSON pointer.'),
+    before: z.unknown().optional(),
+    after: z.unknown().optional(),
+  }),
+);
+
+export const calendarDryRunShape = z
+  .strictObject({ valid: z.literal(true), calendar: calendarShape, changes: changesShape })
+  .meta({ id: 'CalendarDryRun' });
 
 export const savedJobShape = z.strictObject({ job: jobShape, revision }).meta({ id: 'SavedJob' });
 
@@ -127,13 +201,7 @@ export const dryRunShape = z
   .strictObject({
     valid: z.literal(true),
     job: jobShape,
-    changes: z.array(
-      z.strictObject({
-        field: z.string().describe('JSON pointer.'),
-        before: z.unknown().optional(),
-        after: z.unknown().optional(),
-      }),
-    ),
+    changes: changesShape,
   })
   .meta({ id: 'DryRun' });
 
@@ -183,6 +251,14 @@ export const rowShape = z
     outputTruncated: z.boolean().exactOptional(),
     fromTick: z.int().exactOptional(),
     count: count.exactOptional(),
+    excepted: z
+      .array(epochMs)
+      .readonly()
+      .exactOptional()
+      .describe('Ticks of the span that are run later.'),
+    excluded: count
+      .exactOptional()
+      .describe('Ticks of the span that calendars exclude; 10,000: so many or more.'),
     lateResult: runEndShape.exactOptional(),
   })
   .meta({ id: 'HistoryRow', description: 'A run, or a span of fires that did not run.' });
@@ -252,12 +328,20 @@ export const previewShape = z
         note: z.enum(['moved-out-of-gap', 'once-of-doubled']).exactOptional(),
       }),
     ),
+    excluded: z
+      .array(excludedTickShape)
+      .describe('Ticks that calendars pass over, up to the last of ticks; at most 100.'),
   })
   .meta({ id: 'SchedulePreview' });
 
 export const overviewShape = z
   .strictObject({
-    jobs: z.strictObject({ total: count, paused: count, quarantined: count }),
+    jobs: z.strictObject({
+      total: count,
+      paused: count,
+      quarantined: count,
+      attention: count.describe('A calendar of theirs is not there or not valid.'),
+    }),
     running: count,
     workers: z.strictObject({ ready: count, draining: count, blocked: count }),
     etcd: z.enum(['ok', 'stale']),

@@ -1,10 +1,11 @@
 /**
- * Strong ETags of jobs (`"<revision>"`) and the conditions of an edit (RFC 9110, 13.1). Every edit
- * must carry one: nobody overwrites what they have not seen.
+ * Strong ETags of jobs and calendars (`"<revision>"`) and the conditions of an edit (RFC 9110, 13.1).
+ * Every edit must carry one: nobody overwrites what they have not seen.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { CronmeshError, renderGot } from '../../shared/errors.ts';
 import { badField } from './problem.ts';
+import { Refusal } from './reply.ts';
 
 export type Precondition =
   /** `If-None-Match: *`. */
@@ -40,7 +41,7 @@ function parseIfMatch(text: string): Precondition {
       throw badField(
         'If-Match',
         'is not an ETag',
-        'the ETag of the job, as it came, or *',
+        'the ETag of it, as it came, or *',
         renderGot(text),
       );
     }
@@ -61,8 +62,41 @@ export function requirePrecondition(
   });
 }
 
-/** `revision` is that of the job now, 0 when there is none. */
-export function holds(precondition: Precondition, revision: number): boolean {
+/**
+ * Throws `precondition-failed` with the ETag that would have matched. `revision` is that of what is
+ * edited as it stands, 0 when there is none.
+ */
+export function requireHolds(
+  precondition: Precondition,
+  revision: number,
+  noun: 'job' | 'calendar',
+): void {
+  if (holds(precondition, revision)) return;
+  const message =
+    revision === 0
+      ? `There is no such ${noun} (any more)`
+      : precondition.kind === 'absent'
+        ? `There is a ${noun} of that name already`
+        : `The ${noun} was changed since it was read`;
+  throw new Refusal(
+    new CronmeshError('precondition-failed', message, {
+      problems: [
+        {
+          field: precondition.kind === 'absent' ? 'If-None-Match' : 'If-Match',
+          message: 'does not hold',
+          expected: revision === 0 ? `a ${noun} that exists` : etagOf(revision),
+          got:
+            precondition.kind === 'revisions'
+              ? [...precondition.revisions].map(etagOf).join(', ') || 'no ETag of this API'
+              : '*',
+        },
+      ],
+    }),
+    revision === 0 ? {} : { ETag: etagOf(revision) },
+  );
+}
+
+function holds(precondition: Precondition, revision: number): boolean {
   switch (precondition.kind) {
     case 'absent':
       return revision === 0;

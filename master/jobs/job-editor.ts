@@ -1,32 +1,33 @@
 /**
- * Edits of definitions, by the transaction of the protocol: guarded by the definition and the cursor
- * exactly as they were read for it. A cursor that moved meanwhile (the job fired) is read again and
- * the edit repeated; a definition that moved is somebody else's edit and refuses this one. A lost
- * reply is settled by reading again: either the definition is ours by now, or the same guarded
- * transaction may be sent once more.
+ * Edits of definitions, by the transaction of the protocol: guarded by the definition, the cursor and
+ * the calendars exactly as they were read for it. A cursor that moved meanwhile (the job fired) is
+ * read again and the edit repeated; a definition that moved is somebody else's edit and refuses this
+ * one. A lost reply is settled by reading again: either the definition is ours by now, or the same
+ * guarded transaction may be sent once more.
  */
+import type { CalendarMap } from '../../shared/calendar/calendar-entry.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { CronmeshError, isCronmeshError } from '../../shared/errors.ts';
-import type { EtcdKv, KeyValue, OpResult } from '../../shared/etcd/port.ts';
+import type { EtcdKv } from '../../shared/etcd/port.ts';
 import type { Job } from '../../shared/job/definition.ts';
-import { readJobEntry, scheduleTextOf, type JobEntry } from '../../shared/mesh/job-entry.ts';
+import { scheduleTextOf, type JobEntry } from '../../shared/mesh/job-entry.ts';
 import { editJob } from '../../shared/protocol/edit.ts';
 import type { Keys } from '../../shared/protocol/keys.ts';
 import { createAccountant } from '../../shared/protocol/missed-span.ts';
 import { parseSchedule } from '../../shared/schedule/parse-schedule.ts';
-import { etagOf, holds, type Precondition } from '../http/preconditions.ts';
-import { Refusal } from '../http/reply.ts';
+import { requireHolds, type Precondition } from '../http/preconditions.ts';
 import { definitionText } from './definition-text.ts';
+import {
+  calendarsOf,
+  exactJob,
+  exactJobGets,
+  requireCalendars,
+  type ExactJob,
+} from './exact-job.ts';
 
 const maxAttempts = 20;
 const maxReads = 2;
 const readTimeoutMs = 2_000;
-
-/** A job as it stands in etcd, with the cursor of the same revision. */
-export interface ExactJob {
-  readonly entry: JobEntry | undefined;
-  readonly cursorRaw: string | undefined;
-}
 
 export interface SavedEdit {
   readonly job: Job;
@@ -36,6 +37,9 @@ export interface SavedEdit {
 
 /** What an edit makes of the job it finds; undefined deletes it. Throws to refuse. */
 type Change = (found: JobEntry | undefined) => Job | undefined;
+
+/** Throws to refuse a job for what its calendars are. */
+type Check = (job: Job, calendars: CalendarMap) => void;
 
 export class JobEditor {
   readonly #etcd: EtcdKv;
@@ -50,16 +54,20 @@ export class JobEditor {
     this.#clock = clock;
   }
 
-  /** Creates or replaces. Throws `precondition-failed`, or `job-invalid` for dates all in the past. */
+  /**
+   * Creates or replaces. Throws `precondition-failed`, or `job-invalid` for dates all in the past and
+   * for calendars that are not there.
+   */
   async put(job: Job, precondition: Precondition): Promise<SavedEdit> {
-    return this.#save(job.name, precondition, (found) => {
+    const change = (found: JobEntry | undefined): Job => {
       const isSameSchedule =
         found?.ok === true &&
         found.job.cronExpr === job.cronExpr &&
         found.job.timezone === job.timezone;
       if (!isSameSchedule) this.requireFuture(job);
       return job;
-    });
+    };
+    return this.#save(job.name, precondition, change, requireCalendars);
   }
 
   /** Throws `not-found`, `precondition-failed`, or `conflict` for a quarantined definition. */
@@ -80,16 +88,13 @@ export class JobEditor {
   }
 
   /** Reads from etcd itself, not from the view. Throws `etcd-unavailable`. */
-  async read(name: string): Promise<ExactJob> {
-    const gets = [
-      { get: { key: this.#keys.job(name) } },
-      { get: { key: this.#keys.cursor(name) } },
-    ];
+  async read(name: string, calendars: readonly string[] = []): Promise<ExactJob> {
+    const gets = exactJobGets(this.#keys, name, calendars);
     for (let attempt = 1; ; attempt++) {
       try {
         const read = { compare: [], success: gets, failure: [] };
         const { results } = await this.#etcd.txn(read, { timeoutMs: readTimeoutMs });
-        return exactJob(name, results);
+        return exactJob(name, calendars, results);
       } catch (error) {
         // A read has no effect that could be in doubt.
         if (!isCronmeshError(error, 'unknown-result')) throw error;
@@ -110,8 +115,13 @@ export class JobEditor {
     }
   }
 
-  async #save(name: string, precondition: Precondition, change: Change): Promise<SavedEdit> {
-    const { job, ...edit } = await this.#edit(name, precondition, change);
+  async #save(
+    name: string,
+    precondition: Precondition,
+    change: Change,
+    check?: Check,
+  ): Promise<SavedEdit> {
+    const { job, ...edit } = await this.#edit(name, precondition, change, check);
     if (job === undefined) throw new Error('an edit that saves answered none');
     return { job, ...edit };
   }
@@ -120,6 +130,7 @@ export class JobEditor {
     name: string,
     precondition: Precondition,
     change: Change,
+    check: Check = () => undefined,
   ): Promise<{ job: Job | undefined; revision: number; result: SavedEdit['result'] }> {
     let seen = await this.read(name);
     /** Text and base revision of an attempt whose reply was lost. */
@@ -136,16 +147,22 @@ export class JobEditor {
       if (job !== undefined && isUnchanged(entry, job)) {
         return { job, revision: base, result: 'unchanged' };
       }
+      const calendars = calendarsOf(seen, job);
+      if (!calendars.every((calendar) => seen.calendars.has(calendar))) {
+        seen = await this.read(name, calendars);
+        continue;
+      }
+      if (job !== undefined) check(job, seen.calendars);
       const text = job && definitionText(job);
       const result = base === 0 ? 'created' : 'replaced';
       try {
         const done = await this.#etcd.txn(this.#transaction(name, seen, job, text));
         if (done.succeeded) return { job, revision: done.revision, result };
-        seen = exactJob(name, done.results);
+        seen = exactJob(name, [...seen.calendars.keys()], done.results);
       } catch (error) {
         if (!isCronmeshError(error, 'unknown-result')) throw error;
         inDoubt = { text, base };
-        seen = await this.#readInDoubt(name, error);
+        seen = await this.#readInDoubt(name, calendars, error);
       }
     }
     throw new CronmeshError(
@@ -155,9 +172,13 @@ export class JobEditor {
   }
 
   /** Whoever asked must not take "unavailable" for "nothing was done". */
-  async #readInDoubt(name: string, doubt: CronmeshError): Promise<ExactJob> {
+  async #readInDoubt(
+    name: string,
+    calendars: readonly string[],
+    doubt: CronmeshError,
+  ): Promise<ExactJob> {
     try {
-      return await this.read(name);
+      return await this.read(name, calendars);
     } catch (error) {
       throw new CronmeshError(
         'unknown-result',
@@ -169,7 +190,7 @@ export class JobEditor {
 
   #transaction(
     name: string,
-    { entry, cursorRaw }: ExactJob,
+    { entry, cursorRaw, calendars }: ExactJob,
     job: Job | undefined,
     text: string | undefined,
   ) {
@@ -184,7 +205,7 @@ export class JobEditor {
       },
       definition: text,
       schedule: job === undefined ? '' : scheduleTextOf(entryOf(job)),
-      calendars: new Map(),
+      calendars,
       nowMs: this.#clock.wallMs(),
       accountant: this.#accountant,
     });
@@ -205,34 +226,6 @@ export function requireValid(entry: JobEntry): Job {
   );
 }
 
-/** Throws `precondition-failed` with the ETag that would have matched. */
-export function requireHolds(precondition: Precondition, entry: JobEntry | undefined): void {
-  const revision = entry?.modRevision ?? 0;
-  if (holds(precondition, revision)) return;
-  const message =
-    revision === 0
-      ? 'There is no such job (any more)'
-      : precondition.kind === 'absent'
-        ? 'There is a job of that name already'
-        : 'The job was changed since it was read';
-  throw new Refusal(
-    new CronmeshError('precondition-failed', message, {
-      problems: [
-        {
-          field: precondition.kind === 'absent' ? 'If-None-Match' : 'If-Match',
-          message: 'does not hold',
-          expected: revision === 0 ? 'a job that exists' : etagOf(revision),
-          got:
-            precondition.kind === 'revisions'
-              ? [...precondition.revisions].map(etagOf).join(', ') || 'no ETag of this API'
-              : '*',
-        },
-      ],
-    }),
-    revision === 0 ? {} : { ETag: etagOf(revision) },
-  );
-}
-
 function changeOf(
   change: Change,
   entry: JobEntry | undefined,
@@ -240,7 +233,7 @@ function changeOf(
 ): Job | undefined {
   // Pausing or deleting what is not there is "not found", whatever was seen of it before.
   if (entry === undefined && precondition.kind !== 'absent') change(undefined);
-  requireHolds(precondition, entry);
+  requireHolds(precondition, entry?.modRevision ?? 0, 'job');
   return change(entry);
 }
 
@@ -259,18 +252,6 @@ function settledEdit(
   if (entry?.ok !== true || definitionText(entry.job) !== text) return undefined;
   const isNew = entry.createRevision === entry.modRevision;
   return { job: entry.job, revision: entry.modRevision, result: isNew ? 'created' : 'replaced' };
-}
-
-function exactJob(name: string, results: readonly OpResult[]): ExactJob {
-  const job = firstOf(results[0]);
-  return {
-    entry: job === undefined ? undefined : readJobEntry(name, job),
-    cursorRaw: firstOf(results[1])?.value.toString(),
-  };
-}
-
-function firstOf(result: OpResult | undefined): KeyValue | undefined {
-  return result?.kind === 'get' ? result.kvs[0] : undefined;
 }
 
 /** An entry of a definition that is not stored yet, for what it will schedule. */

@@ -1,11 +1,11 @@
 /** Jobs as the API shows them, made from what the view holds of them. */
+import { previewUnder } from '../../shared/calendar/preview.ts';
 import type { HistoryRow } from '../../shared/history/records.ts';
 import type { JobEntry } from '../../shared/mesh/job-entry.ts';
 import type { Held, JobParts, MeshView } from '../../shared/mesh/view.ts';
 import type { FireValue } from '../../shared/protocol/values.ts';
 import type { Schedule } from '../../shared/schedule/schedule.ts';
 import { describeSchedule } from '../../shared/schedule/describe.ts';
-import { previewTicks } from '../../shared/schedule/preview.ts';
 import type {
   jobDetailShape,
   jobListItemShape,
@@ -15,6 +15,7 @@ import type {
   stateShape,
 } from '../api/shapes.ts';
 import { groupOf, type JobWithEntry } from './job-index.ts';
+import { calendarConcerns } from '../calendars/calendar-concerns.ts';
 import { orderPart } from '../runs/standing-order.ts';
 import type { NextTicks } from './next-ticks.ts';
 
@@ -34,6 +35,7 @@ export function scheduleWords(schedule: Schedule): string {
 }
 
 export function jobListItem(
+  view: MeshView,
   { name, entry, fires, state }: JobWithEntry,
   nextTicks: NextTicks,
   nowMs: number,
@@ -46,6 +48,7 @@ export function jobListItem(
     ...(nextTick === undefined ? {} : { nextTick }),
     running: fires.size,
     ...statePart(state),
+    attention: calendarConcerns(entry, view.snapshot.calendars, nowMs),
     ...revisionsOf(entry),
     lastRuns: lastRuns.map(runBrief),
   };
@@ -59,19 +62,22 @@ function describedPart(entry: JobEntry) {
       command: '',
       cronExpr: '',
       timezone: '',
+      calendars: [],
       enabled: false,
       concurrency: 'forbid' as const,
       scheduleText: '',
       quarantined: entry.problems,
     };
   }
-  const { group, description, command, cronExpr, timezone, enabled, concurrency } = entry.job;
+  const { group, description, command, cronExpr, timezone, calendars, enabled, concurrency } =
+    entry.job;
   return {
     group,
     description,
     command: shortened(command),
     cronExpr,
     timezone,
+    calendars,
     enabled,
     concurrency,
     scheduleText: scheduleWords(entry.schedule),
@@ -98,17 +104,25 @@ export function jobDetail(
       ...revisionsOf(entry),
       scheduleText: '',
       nextTicks: [],
+      excluded: [],
+      attention: [],
       ...live,
       quarantined: entry.problems,
       raw: entry.raw.toString('utf8'),
     };
   }
   const { job, schedule } = entry;
+  const { calendars } = view.snapshot;
+  const next = job.enabled
+    ? previewUnder(schedule, job.calendars, calendars, nowMs, shownTicks)
+    : { ticks: [], excluded: [] };
   return {
     job,
     ...revisionsOf(entry),
     scheduleText: scheduleWords(schedule),
-    nextTicks: job.enabled ? previewTicks(schedule, nowMs, shownTicks).map(({ tick }) => tick) : [],
+    nextTicks: next.ticks.map(({ tick }) => tick),
+    excluded: next.excluded,
+    attention: calendarConcerns(entry, calendars, nowMs),
     ...live,
   };
 }

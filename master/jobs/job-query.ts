@@ -2,7 +2,10 @@
  * Selects one page of jobs from the view: filter, facets, order, position. One pass over all names
  * and a bounded selection, so that a page of 100,000 jobs costs no sort of all of them.
  */
+import type { CalendarMap } from '../../shared/calendar/calendar-entry.ts';
 import type { JobEntry } from '../../shared/mesh/job-entry.ts';
+import type { MeshView } from '../../shared/mesh/view.ts';
+import { isStopped } from '../calendars/calendar-concerns.ts';
 import { badField } from '../http/problem.ts';
 import { groupOf, type JobIndex, type JobWithEntry } from './job-index.ts';
 import type { NextTicks } from './next-ticks.ts';
@@ -16,7 +19,14 @@ export const jobSorts = [
   '-lastEnded',
 ] as const;
 export type JobSort = (typeof jobSorts)[number];
-export const jobStatuses = ['ok', 'paused', 'quarantined', 'running', 'failing'] as const;
+export const jobStatuses = [
+  'ok',
+  'paused',
+  'quarantined',
+  'running',
+  'failing',
+  'attention',
+] as const;
 export type JobStatus = (typeof jobStatuses)[number];
 
 export interface JobQuery {
@@ -47,11 +57,13 @@ interface Ranked {
 export class JobQueries {
   readonly #index: JobIndex;
   readonly #nextTicks: NextTicks;
+  readonly #view: MeshView;
   readonly #searchTexts = new WeakMap<JobEntry, string>();
 
-  constructor(index: JobIndex, nextTicks: NextTicks) {
+  constructor(index: JobIndex, nextTicks: NextTicks, view: MeshView) {
     this.#index = index;
     this.#nextTicks = nextTicks;
+    this.#view = view;
   }
 
   /** Throws `request-invalid` for a cursor that is not of this query's order. */
@@ -69,11 +81,12 @@ export class JobQueries {
     const counts = new Map<string, number>();
     let total = 0;
     const { jobs } = this.#index;
+    const { calendars } = this.#view.snapshot;
     // Backwards for -name, so that the first ones looked at are the ones to keep.
     for (const parts of sort === '-name' ? jobs.toReversed() : jobs) {
       const { entry } = parts;
       if (enabled !== undefined && isEnabled(entry) !== enabled) continue;
-      if (statuses !== undefined && !hasStatus(parts, statuses)) continue;
+      if (statuses !== undefined && !hasStatus(parts, statuses, calendars)) continue;
       if (search !== '' && !this.#searchText(entry).includes(search)) continue;
       const groupName = groupOf(entry);
       if (!isAll) counts.set(groupName, (counts.get(groupName) ?? 0) + 1);
@@ -159,14 +172,19 @@ function isEnabled(entry: JobEntry): boolean {
 /** A run that a person killed says nothing of the job. */
 const badOutcomes: ReadonlySet<string> = new Set(['failed', 'timed-out', 'lost']);
 
-function hasStatus({ entry, fires, state }: JobWithEntry, wanted: ReadonlySet<JobStatus>): boolean {
+function hasStatus(
+  { entry, fires, state }: JobWithEntry,
+  wanted: ReadonlySet<JobStatus>,
+  calendars: CalendarMap,
+): boolean {
   const isFailing = state !== undefined && badOutcomes.has(state.value.outcome);
   return (
     (wanted.has('quarantined') && !entry.ok) ||
     (wanted.has('paused') && entry.ok && !entry.job.enabled) ||
     (wanted.has('running') && fires.size > 0) ||
     (wanted.has('failing') && entry.ok && isFailing) ||
-    (wanted.has('ok') && isEnabled(entry) && !isFailing)
+    (wanted.has('attention') && isStopped(entry, calendars)) ||
+    (wanted.has('ok') && isEnabled(entry) && !isFailing && !isStopped(entry, calendars))
   );
 }
 

@@ -1,9 +1,11 @@
 /**
- * When jobs are due next, remembered until it has passed: a list of all jobs, sorted by it, must not
- * ask every schedule again. Schedules are shared between jobs, so it is remembered by schedule.
+ * When jobs are due next, as their calendars stand, remembered until it has passed: a list of all jobs,
+ * sorted by it, must not ask every schedule again. Schedules are shared between jobs without calendars,
+ * so it is remembered by what is asked.
  */
-import type { JobEntry } from '../../shared/mesh/job-entry.ts';
-import type { Schedule } from '../../shared/schedule/schedule.ts';
+import { ticksOf, type JobEntry } from '../../shared/mesh/job-entry.ts';
+import type { MeshView } from '../../shared/mesh/view.ts';
+import type { Ticks } from '../../shared/schedule/schedule.ts';
 
 interface Answer {
   readonly askedAtMs: number;
@@ -11,12 +13,18 @@ interface Answer {
 }
 
 export class NextTicks {
-  readonly #answers = new WeakMap<Schedule, Answer>();
+  readonly #view: MeshView;
+  readonly #answers = new WeakMap<Ticks, Answer>();
+
+  constructor(view: MeshView) {
+    this.#view = view;
+  }
 
   /** The first tick after `nowMs`; undefined when nothing is due any more, or not while as it is. */
   of(entry: JobEntry, nowMs: number): number | undefined {
     if (!entry.ok || !entry.job.enabled) return undefined;
-    const known = this.#answers.get(entry.schedule);
+    const { allowed } = ticksOf(entry, this.#view.snapshot.calendars);
+    const known = this.#answers.get(allowed);
     if (
       known !== undefined &&
       known.askedAtMs <= nowMs &&
@@ -24,8 +32,8 @@ export class NextTicks {
     ) {
       return known.next;
     }
-    const next = entry.schedule.next(nowMs);
-    this.#answers.set(entry.schedule, { askedAtMs: nowMs, next });
+    const next = allowed.next(nowMs);
+    this.#answers.set(allowed, { askedAtMs: nowMs, next });
     return next;
   }
 }

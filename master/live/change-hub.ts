@@ -9,7 +9,7 @@ import type { MeshChange } from '../../shared/mesh/view.ts';
 import type { EventStream } from '../http/event-stream.ts';
 import type { MeshLink, SightStatus } from './mesh-link.ts';
 
-export const topics = ['jobs', 'workers', 'runs'] as const;
+export const topics = ['jobs', 'workers', 'runs', 'calendars'] as const;
 export type Topic = (typeof topics)[number];
 
 const flushEveryMs = 250;
@@ -31,6 +31,7 @@ export class ChangeHub implements Component {
     jobs: new Set(),
     workers: new Set(),
     runs: new Set(),
+    calendars: new Set(),
   };
   readonly #overflown = new Set<Topic>();
   #unsubscribe: (() => void)[] = [];
@@ -82,6 +83,9 @@ export class ChangeHub implements Component {
         return;
       case 'worker':
         this.#add('workers', key.id);
+        return;
+      case 'calendar':
+        this.#add('calendars', key.id);
         return;
       case 'fire':
       case 'state':

@@ -19,7 +19,7 @@ describe('100,000 jobs', () => {
   const keys = createKeys('/cron');
   const view = new MeshView(keys);
   const index = new JobIndex(view);
-  const queries = new JobQueries(index, new NextTicks());
+  const queries = new JobQueries(index, new NextTicks(view), view);
   const nowMs = Date.UTC(2026, 0, 1);
 
   const jobAt = (number: number, revision: number): KeyValue => {
