@@ -46,9 +46,9 @@ export function readDateEntry(text: string): DateReading {
   if (weekday >= 0) return { ok: true, entry: { kind: 'weekday', weekday } };
   const [fromText = '', toText = fromText, ...more] = text.split('..');
   if (more.length > 0) return refused('is not a date', dateExpectation, text);
-  const from = readDate(fromText);
+  const from = readDate(fromText, text);
   if ('message' in from) return from;
-  const to = readDate(toText);
+  const to = readDate(toText, text);
   if ('message' in to) return to;
   if ((from.year === undefined) !== (to.year === undefined)) {
     const expected = 'both dates of a range with a year, or both without';
@@ -73,19 +73,20 @@ export function readDateEntry(text: string): DateReading {
   return { ok: true, entry };
 }
 
-function readDate(text: string): PlainDate | (DateReading & { ok: false }) {
+/** `entry` is the whole one, for the problem. */
+function readDate(text: string, entry: string): PlainDate | (DateReading & { ok: false }) {
   const match = datePattern.exec(text);
-  if (match === null) return refused('is not a date', dateExpectation, text);
+  if (match === null) return refused('is not a date', dateExpectation, entry);
   const [, yearText, monthText, dayText] = match;
   const year = yearText === undefined ? undefined : Number(yearText);
   if (year !== undefined && (year < firstYear || year > lastYear)) {
-    return refused('is out of range', `a year from ${firstYear} to ${lastYear}`, text);
+    return refused('is out of range', `a year from ${firstYear} to ${lastYear}`, entry);
   }
   const month = Number(monthText);
   const day = Number(dayText);
   // A date of every year may be one of leap years only.
   const isReal = month >= 1 && month <= 12 && day >= 1 && day <= daysInMonth(year ?? 2000, month);
-  if (!isReal) return refused('is no date of the calendar', 'a date that exists', text);
+  if (!isReal) return refused('is no date of the calendar', 'a date that exists', entry);
   return { year, month, day };
 }
 
