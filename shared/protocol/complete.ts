@@ -6,6 +6,7 @@
 import type { Op, Txn, TxnResult } from '../etcd/port.ts';
 import type { Keys } from './keys.ts';
 import { putRetry, type Retry } from './retry.ts';
+import { putState } from './state.ts';
 import { encodeValue, type FireValue, type NotRunValue, type StateValue } from './values.ts';
 
 export interface Completion {
@@ -15,7 +16,8 @@ export interface Completion {
   readonly runId: string;
   /** mod revision of the fire as this worker last wrote it. */
   readonly fireModRevision: number;
-  readonly state?: StateValue;
+  /** How it ended, and the life of the job that the fire belongs to. */
+  readonly state?: { readonly jobCreate: number; readonly value: StateValue };
   /** Number of the slot that the fire holds. */
   readonly slot?: number;
   /** The next attempt, when one is due. */
@@ -24,7 +26,8 @@ export interface Completion {
 
 /**
  * Guard: the fire is as claimed (or as re-owned). Deletes it, its slot and the order against
- * it, puts `state`, and the trigger of the next attempt when one is due.
+ * it, puts `state` if the job still is in the fire's life, and the trigger of the next attempt when
+ * one is due.
  */
 export function completeRun(completion: Completion): Txn {
   const { keys, name } = completion;
@@ -40,7 +43,7 @@ export function completeRun(completion: Completion): Txn {
       ...putRetry(keys, name, completion.retry),
       ...(completion.state === undefined
         ? []
-        : [{ put: { key: keys.state(name), value: encodeValue(completion.state) } }]),
+        : [putState(keys, name, completion.state.jobCreate, completion.state.value)]),
     ],
     failure: [{ get: { key: fireKey } }],
   };

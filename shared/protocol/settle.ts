@@ -5,6 +5,7 @@
 import type { Compare, Txn } from '../etcd/port.ts';
 import type { Keys } from './keys.ts';
 import { putRetry, type Retry } from './retry.ts';
+import { putState } from './state.ts';
 import { encodeValue, type FireValue, type LostValue } from './values.ts';
 
 export interface Settlement {
@@ -23,7 +24,10 @@ export interface Settlement {
   readonly retry?: Retry;
 }
 
-/** 8. Guards: the fire is as seen, and its session is gone. Deletes it and its slot, puts `done lost`. */
+/**
+ * 8. Guards: the fire is as seen, and its session is gone. Deletes it and its slot, puts `done lost`,
+ * and `state` if the job still is in the fire's life.
+ */
 export function settleVanished(settlement: Settlement): Txn {
   return settleTxn(settlement, {
     key: settlement.keys.session(settlement.fire.session),
@@ -67,20 +71,15 @@ function settleTxn(settlement: Settlement, sessionGuard: Compare): Txn {
       ...(fire.slot === undefined ? [] : [{ delete: { key: keys.slot(name, fire.slot) } }]),
       ...putRetry(keys, name, settlement.retry),
       { put: { key: keys.done(name, `lost-${fire.runId}`), value: encodeValue(done) } },
-      {
-        put: {
-          key: keys.state(name),
-          value: encodeValue({
-            v: 1,
-            outcome: 'lost',
-            tick: fire.tick,
-            runId: fire.runId,
-            worker: fire.worker,
-            endedAt: settlement.nowMs,
-            reason: settlement.reason,
-          }),
-        },
-      },
+      putState(keys, name, fire.jobCreate, {
+        v: 1,
+        outcome: 'lost',
+        tick: fire.tick,
+        runId: fire.runId,
+        worker: fire.worker,
+        endedAt: settlement.nowMs,
+        reason: settlement.reason,
+      }),
     ],
     failure: [],
   };

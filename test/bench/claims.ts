@@ -131,12 +131,15 @@ async function cycles(
         runId: fire.runId,
         fireModRevision: verdict.claimRevision,
         state: {
-          v: 1,
-          outcome: 'succeeded',
-          tick: fire.tick,
-          runId: fire.runId,
-          worker: 'bench',
-          endedAt: fire.tick,
+          jobCreate: job.createRevision,
+          value: {
+            v: 1,
+            outcome: 'succeeded',
+            tick: fire.tick,
+            runId: fire.runId,
+            worker: 'bench',
+            endedAt: fire.tick,
+          },
         },
       }),
     );

@@ -41,8 +41,13 @@ export function leftovers({ etcd, oracle, workers }: Finals): string[] {
     const isBack = etcd.get(`${root}session/${session ?? ''}`) !== undefined;
     return isBack ? [] : [`${name} without a session`];
   });
+  // Nothing of a deleted job remains but its tombstone.
+  const states = etcd.withPrefix(`${root}state/`).flatMap(({ key }) => {
+    const isOrphan = etcd.get(key.replace('/state/', '/jobs/')) === undefined;
+    return isOrphan ? [key] : [];
+  });
   const running = oracle.runningCount === 0 ? [] : [`${oracle.runningCount} runs`];
-  return [...keys, ...orders, ...spools, ...absent, ...running, ...unlikeCursors(etcd)];
+  return [...keys, ...states, ...orders, ...spools, ...absent, ...running, ...unlikeCursors(etcd)];
 }
 
 /** Every cursor counts what its job says, and that of a job that is gone is a tombstone. */
@@ -91,6 +96,7 @@ export function checkFinally(finals: Finals, violations: Violations): void {
 
 function compare({ kind, outcome, value }: Settlement, row: HistoryRow | undefined): string {
   if (row === undefined) return `${kind} ${outcome}, and history knows nothing of it`;
+  if (outcome === '') return row.outcome === undefined ? 'ended, and runs on in history' : '';
   if (row.outcome !== outcome) return `${outcome} in etcd, ${row.outcome ?? 'running'} in history`;
   if (kind !== 'not-run') return '';
   if (row.fromTick !== value['fromTick'] || row.tick !== value['toTick']) {

@@ -34,6 +34,7 @@ export interface Settlement {
   readonly kind: 'lost' | 'ended' | 'not-run';
   /** Row of history that must tell of it. */
   readonly rowId: string;
+  /** '' when etcd does not tell: the end of a run whose job is gone. */
   readonly outcome: string;
   readonly value: Json;
 }
@@ -355,9 +356,14 @@ export class Ledger {
         this.onSettled(fire, 'not-run');
         continue;
       }
-      if (lost === undefined && own === undefined) {
+      // The state of a job is of its present life; without one, history alone tells of the end.
+      const lives = this.#store.get(`${root}jobs/${name}`)?.createRevision === fire.jobCreate;
+      if (own === undefined && lives) {
         this.#bad('one account a fire', book, `${id} is gone without one`);
         continue;
+      }
+      if (own !== undefined && !lives) {
+        this.#bad('a state is of the life of its job', book, `${id} ended as ${own}`);
       }
       const settlement: Settlement =
         lost !== undefined

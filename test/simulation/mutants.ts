@@ -160,6 +160,11 @@ function dropPut(folder: string): (txn: Txn) => Txn {
   });
 }
 
+/** What is nested in it is done whatever its guards say. */
+function alwaysPutState(txn: Txn): Txn {
+  return { ...txn, success: txn.success.flatMap((op) => ('txn' in op ? op.txn.success : [op])) };
+}
+
 /** The session's key says that its owner believes in it for a second. */
 function tellShortTtl(txn: Txn): Txn {
   return {
@@ -243,9 +248,11 @@ export const mutants: readonly Mutant[] = [
   without('queueTick', 'every holder’s fire as seen', on('lock')),
   without('queueTick', 'no trigger waits', on('trigger')),
   without('completeRun', 'fire as claimed or re-owned', on('lock')),
+  changed('completeRun', 'state only while the job lives', alwaysPutState),
   without('giveUpFire', 'fire as claimed or re-owned', on('lock')),
   without('settleVanished', 'fire as seen', on('lock')),
   without('settleVanished', 'its session gone', on('session')),
+  changed('settleVanished', 'state only while the job lives', alwaysPutState),
   without('settleLateClaim', 'fire as seen', on('lock')),
   without('settleLateClaim', 'own session alive', on('session')),
   without('reownFire', 'fire as known', on('lock')),

@@ -27,6 +27,8 @@ const completionSchema = z.object({
   runId: z.string(),
   fireModRevision: z.int(),
   state: stateSchema.optional(),
+  /** The life of the job; entries of older versions lack it, and leave no state. */
+  jobCreate: z.int().optional(),
   slot: z.int().optional(),
   retry: z.object({ triggerId: z.string(), trigger: triggerSchema }).optional(),
 });
@@ -61,6 +63,7 @@ export class Completer {
       runId: facts.runId,
       fireModRevision: run.fireModRevision,
       state: stateOf(facts, end),
+      jobCreate: run.fire.jobCreate,
       ...(slot === undefined ? {} : { slot }),
       ...(retry === undefined ? {} : { retry }),
     };
@@ -113,6 +116,7 @@ export class Completer {
 
   async #complete(stored: StoredCompletion, fields: { job: string; runId: string }): Promise<void> {
     const { keys, batcher, spool } = this.#options;
+    const { state, jobCreate } = stored;
     let { fireModRevision } = stored;
     await this.#retrying('completion could not be sent', fields, async () => {
       for (;;) {
@@ -122,7 +126,9 @@ export class Completer {
           fireId: stored.fireId,
           runId: stored.runId,
           fireModRevision,
-          ...(stored.state === undefined ? {} : { state: stored.state }),
+          ...(state === undefined || jobCreate === undefined
+            ? {}
+            : { state: { jobCreate, value: state } }),
           ...(stored.slot === undefined ? {} : { slot: stored.slot }),
           ...(stored.retry === undefined ? {} : { retry: stored.retry }),
         };
