@@ -1,8 +1,9 @@
 /**
- * Transaction 13: first sight of a job whose cursor is absent or counts another schedule (somebody
- * wrote `jobs/` by hand), or of a cursor whose job is gone. Guards: definition, cursor and the calendars
- * that it counted with exactly as seen. The cursor becomes max(cursor, now) under the schedule that holds now, and ticks of the old
- * one that nobody ran are put down as `missed`. Only then does the job fire.
+ * Transaction 13: first sight of a job whose cursor is absent, counts another schedule (somebody wrote
+ * `jobs/` by hand) or is older than the job itself (made anew by hand), or of a cursor whose job is gone.
+ * Guards: definition, cursor and the calendars that it counted with exactly as seen. The cursor becomes
+ * max(cursor, now) under the schedule that holds now, and ticks of the old one that nobody ran are put
+ * down as `missed`. Only then does the job fire. The state of a former life goes.
  */
 import type { CalendarMap } from '../calendar/calendar-entry.ts';
 import { calendarsIn } from '../calendar/counted-text.ts';
@@ -22,6 +23,8 @@ export interface Adoption {
   readonly jobModRevision: number;
   readonly jobCreateRevision: number;
   readonly cursorRaw: string | undefined;
+  /** The job was made anew since the cursor was put. */
+  readonly isNewLife: boolean;
   /** What the cursor must count from now on. */
   readonly schedule: string;
   /** As seen; those that the cursor's text names are guarded to be as they were. */
@@ -38,7 +41,9 @@ export function adoptJob(adoption: Adoption): Txn {
   const success: Op[] = [
     { put: { key: cursorKey, value: encodeCursor({ tick, schedule: adoption.schedule }) } },
   ];
-  if (adoption.schedule === deletedSchedule) success.push({ delete: { key: keys.state(name) } });
+  if (adoption.schedule === deletedSchedule || adoption.isNewLife) {
+    success.push({ delete: { key: keys.state(name) } });
+  }
   const counted = old !== undefined && isCounting(old) ? old : undefined;
   const done =
     counted &&

@@ -79,7 +79,8 @@ function cursorOps(edit: Edit, cursorKey: string): Op[] {
   const { seen, nowMs } = edit;
   const schedule = edit.definition === undefined ? deletedSchedule : edit.schedule;
   const cursor = seen.cursorRaw === undefined ? undefined : parseCursor(seen.cursorRaw);
-  if (cursor?.schedule === schedule) return [];
+  // A job that is made is a new one, also where a cursor still counts for a former life of it.
+  if (seen.modRevision !== 0 && cursor?.schedule === schedule) return [];
   const tick = Math.max(cursor?.tick ?? 0, nowMs);
   const ops: Op[] = [{ put: { key: cursorKey, value: encodeCursor({ tick, schedule }) } }];
   if (cursor !== undefined && isCounting(cursor)) {

@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { decodeValue, fireSchema, type FireValue } from '../../shared/protocol/values.ts';
+import { reportFault } from '../support/fault-report.ts';
 import { withMesh, type TestMesh } from '../support/mesh.ts';
 import { noteRun, readOracle } from '../support/oracle.ts';
 import { waitFor } from '../support/server-process.ts';
@@ -32,7 +33,12 @@ async function liveOnLongSession(mesh: TestMesh): Promise<FireValue> {
   );
 }
 
-async function assertNoOverlap(t: TestContext, mesh: TestMesh, fire: FireValue): Promise<void> {
+async function assertNoOverlap(
+  t: TestContext,
+  mesh: TestMesh,
+  fire: FireValue,
+  name: string,
+): Promise<void> {
   const revokedAt = Date.now();
   mesh.workers.get('long')?.freeze();
   await mesh.etcd.revokeLease(fire.session);
@@ -48,9 +54,8 @@ async function assertNoOverlap(t: TestContext, mesh: TestMesh, fire: FireValue):
   });
   const signs = readOracle(mesh.oracle).filter(({ runId }) => runId === fire.runId);
   const last = Math.max(...signs.map(({ atMs }) => atMs));
-  t.diagnostic(
-    `the run lived for ${last - revokedAt} ms without its session, the next began ${next.atMs - last} ms later`,
-  );
+  const note = `lived ${last - revokedAt} ms without its session, the next began ${next.atMs - last} ms later`;
+  reportFault(t, name, { overlapMs: Math.max(0, last - next.atMs) }, note);
   assert.ok(next.atMs > last, 'no overlap');
   // It was not ended early by something else: the wait was for its own deadline.
   assert.ok(last - revokedAt > longTtlMs / 2);
@@ -61,13 +66,14 @@ describe('sessions of different lengths', { concurrency: false }, () => {
     await withMesh({}, async (mesh) => {
       const fire = await liveOnLongSession(mesh);
       await mesh.startWorkers(['short']);
-      await assertNoOverlap(t, mesh, fire);
+      await assertNoOverlap(t, mesh, fire, 'long session revoked, short survivor');
     });
   });
 
   it('so does a worker that was started when the session was gone', async (t) => {
     await withMesh({}, async (mesh) => {
-      await assertNoOverlap(t, mesh, await liveOnLongSession(mesh));
+      const fire = await liveOnLongSession(mesh);
+      await assertNoOverlap(t, mesh, fire, 'long session revoked, survivor never saw it');
     });
   });
 });

@@ -10,3 +10,6 @@ export const earlyBoundMs = 1_300;
 
 /** A start after its definition changed: the claim's freshness of 1 s, on a clock that drifts. */
 export const freshMs = 1_010;
+
+/** How far off the clock of a person's machine may be: nobody compares it with anything. */
+export const editorClockMs = 62_000;

@@ -5,7 +5,9 @@
 import type { KeyValue } from '../../shared/etcd/port.ts';
 import { parse, readCursor, root, text } from './commit-changes.ts';
 import type { EtcdStore } from './etcd-store.ts';
-import type { JobBook } from './job-book.ts';
+import { earlyBoundMs, editorClockMs } from './bounds.ts';
+import type { FireBook, JobBook } from './job-book.ts';
+import type { SimTime } from './sim-time.ts';
 import type { Violations } from './violations.ts';
 
 export class DecisionChecks {
@@ -27,6 +29,20 @@ export class DecisionChecks {
         book,
         `${counted ?? ''}, not ${wanted}`,
       );
+    }
+  }
+
+  /** A job that is made anew is a new job: what fell due before it was made is not its own. */
+  notBeforeItsLife(book: JobBook, fire: FireBook, time: SimTime): void {
+    if (!fire.origin.startsWith('t')) return;
+    const born = book.definitions.find(({ revision }) => revision === fire.jobCreate);
+    if (born === undefined) return;
+    const bornMs = time.trueWallMs - time.nowMs + born.atMs;
+    // By the protocol it counts from its editor's clock; by hand, from that of the worker that adopts it.
+    const boundMs = born.definition?.base === undefined ? earlyBoundMs : editorClockMs;
+    if (fire.tick < bornMs - boundMs) {
+      const earlyMs = Math.round(bornMs - fire.tick);
+      this.#bad('nothing before its own time fires', book, `${fire.fireId}, ${earlyMs} ms before`);
     }
   }
 

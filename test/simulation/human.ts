@@ -5,7 +5,6 @@
 import { isCronmeshError } from '../../shared/errors.ts';
 import type { JobInput } from '../../shared/job/definition.ts';
 import type { KeyValue, OpResult, Txn, TxnResult } from '../../shared/etcd/port.ts';
-import { pausedSchedule } from '../../shared/protocol/cursor.ts';
 import { editJob, type SeenJob } from '../../shared/protocol/edit.ts';
 import { createKeys } from '../../shared/protocol/keys.ts';
 import { orderKill } from '../../shared/protocol/kill.ts';
@@ -13,28 +12,13 @@ import { createAccountant } from '../../shared/protocol/missed-span.ts';
 import { requestTrigger } from '../../shared/protocol/trigger.ts';
 import { decodeValue, encodeValue, fireSchema } from '../../shared/protocol/values.ts';
 import { sleep } from '../../shared/clock.ts';
-import { readDefinition } from './job-book.ts';
+import { countedBy, drawPolicies, readBack, type Definition } from './human-definitions.ts';
 import type { Ledger } from './ledger.ts';
-import { scheduleOfExpression, type PlainSchedule } from './schedules.ts';
+import type { PlainSchedule } from './schedules.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { SimEtcd } from './sim-etcd.ts';
 import type { SimProcess } from './sim-process.ts';
 import type { Story } from './story.ts';
-
-interface Definition {
-  readonly name: string;
-  readonly cronExpr: string;
-  readonly timezone: string;
-  readonly enabled: boolean;
-  readonly timeoutSeconds: number;
-  readonly policies: Policies;
-}
-
-/** How runs of the job stand to one another, and what becomes of fires that did not go well. */
-type Policies = Pick<
-  JobInput,
-  'concurrency' | 'maxConcurrent' | 'misfire' | 'misfireLimit' | 'retries' | 'startDeadlineSeconds'
->;
 
 interface Seen {
   readonly seen: SeenJob;
@@ -98,6 +82,7 @@ export class Human {
       [4, () => this.edit(name, (was) => was ?? this.#changed(name, undefined))],
       [2, () => this.#putByHand(name)],
       [1, () => this.#deleteByHand(name)],
+      [1, () => this.#remakeByHand(name)],
       [6, () => this.#trigger(name)],
       [4, () => this.#killNamed(name)],
       [2, () => this.#killAll(name)],
@@ -178,33 +163,12 @@ export class Human {
       timezone,
       enabled: true,
       timeoutSeconds: random.pick([5, 20, 60]),
-      policies: this.#policies(),
+      policies: drawPolicies(random),
     };
     if (was === undefined) return fresh;
     // Often only the command changes: the cursor then stays as it is.
     if (random.chance(0.4)) return was;
     return random.chance(0.5) ? { ...was, policies: fresh.policies } : fresh;
-  }
-
-  #policies(): Policies {
-    const { random } = this.#options;
-    const concurrency = random.weighted<Policies>([
-      [5, { concurrency: 'forbid' }],
-      [3, { concurrency: 'queue' }],
-      [3, { concurrency: 'replace' }],
-      [1, { concurrency: 'allow' }],
-      [4, { concurrency: 'allow', maxConcurrent: random.integer(2, 3) }],
-    ]);
-    const misfire = random.pick<Policies>([
-      {},
-      { misfire: 'skip' },
-      { misfire: 'all', misfireLimit: random.integer(1, 4) },
-    ]);
-    const retries = random.chance(0.4)
-      ? { retries: { max: random.integer(1, 3), backoffSeconds: random.pick([0, 1, 5]) } }
-      : {};
-    const startDeadline = random.chance(0.3) ? { startDeadlineSeconds: 5 } : {};
-    return { ...concurrency, ...misfire, ...retries, ...startDeadline };
   }
 
   #textOf({ policies, ...definition }: Definition, description: string): string {
@@ -225,6 +189,22 @@ export class Human {
       failure: [],
     });
     story.tell(this.#options.name, `puts ${name} by hand: ${text}`);
+  }
+
+  /** Deleted and put again by hand, under the same schedule, perhaps before any worker saw it. */
+  async #remakeByHand(name: string): Promise<void> {
+    const { process, random } = this.#options;
+    const { definition } = await this.#read(name);
+    if (definition === undefined) return;
+    await this.#deleteByHand(name);
+    await sleep(process.clock, random.pick([0, 5, 500]));
+    const text = this.#textOf(definition, 'by hand');
+    await this.#send({
+      compare: [],
+      success: [{ put: { key: keys.job(name), value: text } }],
+      failure: [],
+    });
+    this.#options.story.tell(this.#options.name, `makes ${name} anew by hand`);
   }
 
   async #deleteByHand(name: string): Promise<void> {
@@ -368,28 +348,4 @@ export class Human {
 
 function firstOf(result: OpResult | undefined): KeyValue | undefined {
   return result?.kind === 'get' ? result.kvs[0] : undefined;
-}
-
-function countedBy(definition: Definition): string {
-  if (!definition.enabled) return pausedSchedule;
-  return (
-    scheduleOfExpression(definition.cronExpr, definition.timezone)?.canonical ?? pausedSchedule
-  );
-}
-
-function readBack(name: string, kv: KeyValue): Definition | undefined {
-  if (readDefinition(kv, 0).isMalformed) return undefined;
-  const value = JSON.parse(kv.value.toString()) as Definition & JobInput;
-  const { cronExpr, timezone, enabled, timeoutSeconds } = value;
-  const { concurrency, maxConcurrent, misfire, misfireLimit, retries, startDeadlineSeconds } =
-    value;
-  const policies = {
-    ...(concurrency === undefined ? {} : { concurrency }),
-    ...(maxConcurrent === undefined ? {} : { maxConcurrent }),
-    ...(misfire === undefined ? {} : { misfire }),
-    ...(misfireLimit === undefined ? {} : { misfireLimit }),
-    ...(retries === undefined ? {} : { retries }),
-    ...(startDeadlineSeconds === undefined ? {} : { startDeadlineSeconds }),
-  };
-  return { name, cronExpr, timezone: timezone ?? 'UTC', enabled, timeoutSeconds, policies };
 }

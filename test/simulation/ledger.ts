@@ -9,6 +9,7 @@ import { earlyBoundMs } from './bounds.ts';
 import { byJob, parse, readCursor, root, text, type Changes } from './commit-changes.ts';
 import { DecisionChecks } from './decision-checks.ts';
 import { JobBook, readDefinition, type FireBook, type Json } from './job-book.ts';
+import { OrderBook } from './order-book.ts';
 import { scheduleOfCanonical } from './schedules.ts';
 import type { SimTime } from './sim-time.ts';
 import type { Violations } from './violations.ts';
@@ -18,14 +19,6 @@ const beats = `${root}workers/`;
 interface Account {
   readonly what: string;
   readonly covers: (tick: number) => boolean;
-}
-
-export interface Order {
-  readonly name: string;
-  readonly runId: string | undefined;
-  readonly revision: number;
-  /** Undefined for what somebody put by hand without saying who. */
-  readonly by: string | undefined;
 }
 
 /** How a fire that is gone from etcd was settled, or a decision that was no fire. */
@@ -41,7 +34,7 @@ export interface Settlement {
 
 export class Ledger {
   readonly books = new Map<string, JobBook>();
-  readonly orders: Order[] = [];
+  readonly orders: OrderBook;
   readonly settlements: Settlement[] = [];
   readonly firesByRun = new Map<string, FireBook>();
   readonly #requests = new Map<string, string>();
@@ -63,6 +56,7 @@ export class Ledger {
     this.#time = time;
     this.#violations = violations;
     this.#checks = new DecisionChecks(store, violations);
+    this.orders = new OrderBook(violations);
     store.onCommit((commit) => this.#commit(commit));
   }
 
@@ -96,15 +90,7 @@ export class Ledger {
     if (changes.cursor?.kv !== undefined) this.#checks.counts(book, changes.cursor.kv);
     this.#triggers(book, changes);
     this.#goneFires(book, changes, revision);
-    for (const [id, { kv }] of changes.orders) {
-      if (kv === undefined) continue;
-      const by = text(parse(kv.value)['by']);
-      const isOpen = [...book.fires.values()].some(({ runId }) => runId === id);
-      if (id !== '' && by?.startsWith('human') === true && !isOpen) {
-        this.#bad('an order is answered as it is', book, `${id} is not open any more`);
-      }
-      this.orders.push({ name: book.name, runId: id === '' ? undefined : id, revision, by });
-    }
+    this.orders.note(book, changes, revision);
   }
 
   #defined(book: JobBook, { kv, previous }: CommitEvent, revision: number): void {
@@ -223,6 +209,7 @@ export class Ledger {
         this.#bad('never more open fires than the limit', book, what);
       }
     }
+    this.#checks.notBeforeItsLife(book, fire, this.#time);
     const slot = value['slot'];
     if (slot !== undefined && others.some(({ value: held }) => parse(held)['slot'] === slot)) {
       this.#bad('one fire a slot', book, `${id} beside another in slot ${Number(slot)}`);

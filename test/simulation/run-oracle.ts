@@ -75,14 +75,8 @@ export class RunOracle implements RunWitness {
     if (by === undefined) return;
     const fire = this.#ledger.firesByRun.get(runId);
     const signed = by === 'an order in etcd' ? undefined : by;
-    const hits = this.#ledger.orders.some(
-      (order) =>
-        order.by === signed &&
-        order.name === job &&
-        (order.runId === undefined || order.runId === runId) &&
-        (fire?.claimRevision ?? Infinity) < order.revision,
-    );
-    if (hits) return;
+    const claimRevision = fire?.claimRevision ?? Infinity;
+    if (this.#ledger.orders.hits(job, runId, claimRevision, signed)) return;
     this.#violations.report('an order hits only what it named', `${job} run ${runId}: ${reason}`);
   }
 

@@ -260,6 +260,7 @@ describe('an adoption of what counted with calendars', () => {
       jobModRevision: 8,
       jobCreateRevision: 5,
       cursorRaw: cursor?.raw,
+      isNewLife: false,
       schedule: '-',
       calendars: seen,
       nowMs: newYear + 5 * second,

@@ -112,6 +112,15 @@ describe('decide', () => {
     assert.deepEqual(decide(broken, context(start)), { kind: 'adopt', schedule: '-' });
   });
 
+  it('adopts a job that was made anew under the same schedule', () => {
+    const job = part(every, { tick: start });
+    assert.equal(decide(job, context(start + 1_000)).kind, 'claim-tick');
+    const { entry } = job;
+    assert.ok(entry);
+    const anew: JobParts = { ...job, entry: { ...entry, createRevision: 10, modRevision: 10 } };
+    assert.equal(decide(anew, context(start + 1_000)).kind, 'adopt');
+  });
+
   it('waits until the next tick, and claims it when it is due, never early', () => {
     const job = part(every, { tick: start });
     assert.deepEqual(decide(job, context(start + 999)), { kind: 'wait', untilMs: start + 1_000 });

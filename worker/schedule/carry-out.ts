@@ -7,6 +7,7 @@ import type { JobParts } from '../../shared/mesh/view.ts';
 import { adoptJob } from '../../shared/protocol/adopt.ts';
 import { createAccountant } from '../../shared/protocol/missed-span.ts';
 import { groupOf, revisionOf, type ActionResult } from './acting.ts';
+import { isOfFormerLife } from './decide.ts';
 import type { Action } from './decision.ts';
 import { FireClaims, type ClaimOptions } from './fire-claims.ts';
 import { NotRunFires } from './not-run-fires.ts';
@@ -65,6 +66,7 @@ export class CarryOut {
       jobModRevision: entry?.modRevision ?? 0,
       jobCreateRevision: entry?.createRevision ?? 0,
       cursorRaw: part.cursor?.raw,
+      isNewLife: isOfFormerLife(part),
       schedule,
       calendars: this.#options.calendars(),
       nowMs: clock.wallMs(),

@@ -42,11 +42,16 @@ function decideAdoption(part: JobParts, context: DecideContext): Decision | unde
   const { entry, cursor } = part;
   if (entry === undefined && cursor === undefined) return undefined;
   const wanted = entry === undefined ? deletedSchedule : scheduleTextOf(entry);
-  if (cursor?.cursor?.schedule === wanted) return undefined;
+  if (cursor?.cursor?.schedule === wanted && !isOfFormerLife(part)) return undefined;
   const subject = `adopt ${entry?.modRevision ?? 0} ${cursor?.modRevision ?? 0}`;
   return whenRanked(subject, context.firstSeenMs(subject), context, () =>
     context.canDecide() ? { kind: 'adopt', schedule: wanted } : { kind: 'wait' },
   );
+}
+
+/** Made anew by hand since the cursor was last put: what that counts is of the job that was deleted. */
+export function isOfFormerLife({ entry, cursor }: JobParts): boolean {
+  return entry !== undefined && cursor !== undefined && cursor.modRevision < entry.createRevision;
 }
 
 function decideTriggers(part: JobParts, context: DecideContext): Decision | undefined {

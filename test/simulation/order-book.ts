@@ -1,0 +1,48 @@
+/** What the bookkeeping knows of orders to kill. */
+import { parse, text, type Changes } from './commit-changes.ts';
+import type { JobBook } from './job-book.ts';
+import type { Violations } from './violations.ts';
+
+interface Order {
+  readonly name: string;
+  readonly runId: string | undefined;
+  readonly revision: number;
+  /** Undefined for what somebody put by hand without saying who. */
+  readonly by: string | undefined;
+}
+
+export class OrderBook {
+  readonly #orders: Order[] = [];
+  readonly #violations: Violations;
+
+  constructor(violations: Violations) {
+    this.#violations = violations;
+  }
+
+  note(book: JobBook, changes: Changes, revision: number): void {
+    const { name } = book;
+    for (const [id, { kv }] of changes.orders) {
+      if (kv === undefined) continue;
+      const by = text(parse(kv.value)['by']);
+      const isOpen = [...book.fires.values()].some(({ runId }) => runId === id);
+      if (id !== '' && by?.startsWith('human') === true && !isOpen) {
+        this.#violations.report(
+          'an order is answered as it is',
+          `${name}: ${id} is not open any more`,
+        );
+      }
+      this.#orders.push({ name, runId: id === '' ? undefined : id, revision, by });
+    }
+  }
+
+  /** Whether an order of `by` was given that stands against that run. */
+  hits(job: string, runId: string, claimRevision: number, by: string | undefined): boolean {
+    return this.#orders.some(
+      (order) =>
+        order.by === by &&
+        order.name === job &&
+        (order.runId === undefined || order.runId === runId) &&
+        claimRevision < order.revision,
+    );
+  }
+}
