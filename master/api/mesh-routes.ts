@@ -4,6 +4,8 @@ import type { Clock } from '../../shared/clock.ts';
 import { previewUnder } from '../../shared/calendar/preview.ts';
 import { CronmeshError, renderGot } from '../../shared/errors.ts';
 import { jobFieldsSchema } from '../../shared/job/definition.ts';
+import { unreadableText } from '../../shared/mesh/unreadable.ts';
+import type { MeshView } from '../../shared/mesh/view.ts';
 import { parseSchedule } from '../../shared/schedule/parse-schedule.ts';
 import type { EventStreams } from '../http/event-stream.ts';
 import { badField } from '../http/problem.ts';
@@ -29,6 +31,8 @@ export interface MeshDeps {
   readonly hub: ChangeHub;
   readonly clock: Clock;
 }
+
+const shownUnreadable = 5;
 
 const previewBody = z.strictObject({
   cronExpr: z.string().max(1_024),
@@ -195,6 +199,7 @@ async function overview(deps: MeshDeps): Promise<Shape<typeof overviewShape>> {
       ? [`${things(jobs.attention, 'job')} stopped by a calendar that is not there or not valid.`]
       : []),
     ...(workers.blocked > 0 ? [`${things(workers.blocked, 'worker')} blocked.`] : []),
+    ...unreadableNotes(link.view),
   ];
   return {
     jobs,
@@ -205,6 +210,14 @@ async function overview(deps: MeshDeps): Promise<Shape<typeof overviewShape>> {
     store: store.ok ? 'ok' : 'down',
     notes,
   };
+}
+
+/** What somebody put among the mesh's own keys, or a newer version did. */
+function unreadableNotes(view: MeshView): string[] {
+  const all = [...view.snapshot.unreadable.values()];
+  const notes = all.slice(0, shownUnreadable).map((key) => `${unreadableText(key)}.`);
+  const more = all.length - notes.length;
+  return more > 0 ? [...notes, `${more} more keys in etcd cannot be read.`] : notes;
 }
 
 function things(count: number, noun: string): string {

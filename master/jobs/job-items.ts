@@ -14,8 +14,8 @@ import type {
   Shape,
   stateShape,
 } from '../api/shapes.ts';
+import { countedTo, jobConcerns } from './job-concerns.ts';
 import { groupOf, type JobWithEntry } from './job-index.ts';
-import { calendarConcerns } from '../calendars/calendar-concerns.ts';
 import { orderPart } from '../runs/standing-order.ts';
 import type { NextTicks } from './next-ticks.ts';
 
@@ -36,19 +36,20 @@ export function scheduleWords(schedule: Schedule): string {
 
 export function jobListItem(
   view: MeshView,
-  { name, entry, fires, state }: JobWithEntry,
+  parts: JobWithEntry,
   nextTicks: NextTicks,
   nowMs: number,
   lastRuns: readonly HistoryRow[],
 ): Shape<typeof jobListItemShape> {
-  const nextTick = nextTicks.of(entry, nowMs);
+  const { name, entry, fires, state } = parts;
+  const nextTick = nextTicks.of(parts, nowMs);
   return {
     name,
     ...describedPart(entry),
     ...(nextTick === undefined ? {} : { nextTick }),
     running: fires.size,
     ...statePart(state),
-    attention: calendarConcerns(entry, view.snapshot.calendars, nowMs),
+    attention: jobConcerns(view, parts, nowMs),
     ...revisionsOf(entry),
     lastRuns: lastRuns.map(runBrief),
   };
@@ -91,9 +92,10 @@ function shortened(command: string): string {
 
 export function jobDetail(
   view: MeshView,
-  { name, entry, fires, state }: JobWithEntry,
+  parts: JobWithEntry,
   nowMs: number,
 ): Shape<typeof jobDetailShape> {
+  const { name, entry, fires, state } = parts;
   const running = [...fires.values()].map((fire) => ({
     ...openRun(fire),
     ...orderPart(view, name, fire),
@@ -105,7 +107,7 @@ export function jobDetail(
       scheduleText: '',
       nextTicks: [],
       excluded: [],
-      attention: [],
+      attention: jobConcerns(view, parts, nowMs),
       ...live,
       quarantined: entry.problems,
       raw: entry.raw.toString('utf8'),
@@ -113,8 +115,9 @@ export function jobDetail(
   }
   const { job, schedule } = entry;
   const { calendars } = view.snapshot;
+  const settledMs = Math.max(nowMs, countedTo(parts) ?? 0);
   const next = job.enabled
-    ? previewUnder(schedule, job.calendars, calendars, nowMs, shownTicks)
+    ? previewUnder(schedule, job.calendars, calendars, settledMs, shownTicks)
     : { ticks: [], excluded: [] };
   return {
     job,
@@ -122,7 +125,7 @@ export function jobDetail(
     scheduleText: scheduleWords(schedule),
     nextTicks: next.ticks.map(({ tick }) => tick),
     excluded: next.excluded,
-    attention: calendarConcerns(entry, calendars, nowMs),
+    attention: jobConcerns(view, parts, nowMs),
     ...live,
   };
 }

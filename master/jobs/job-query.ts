@@ -2,10 +2,9 @@
  * Selects one page of jobs from the view: filter, facets, order, position. One pass over all names
  * and a bounded selection, so that a page of 100,000 jobs costs no sort of all of them.
  */
-import type { CalendarMap } from '../../shared/calendar/calendar-entry.ts';
 import type { JobEntry } from '../../shared/mesh/job-entry.ts';
 import type { MeshView } from '../../shared/mesh/view.ts';
-import { isStopped } from '../calendars/calendar-concerns.ts';
+import { needsAttention } from './job-concerns.ts';
 import { badField } from '../http/problem.ts';
 import { groupOf, type JobIndex, type JobWithEntry } from './job-index.ts';
 import type { NextTicks } from './next-ticks.ts';
@@ -81,12 +80,12 @@ export class JobQueries {
     const counts = new Map<string, number>();
     let total = 0;
     const { jobs } = this.#index;
-    const { calendars } = this.#view.snapshot;
+    const isConcern = (parts: JobWithEntry): boolean => needsAttention(this.#view, parts, nowMs);
     // Backwards for -name, so that the first ones looked at are the ones to keep.
     for (const parts of sort === '-name' ? jobs.toReversed() : jobs) {
       const { entry } = parts;
       if (enabled !== undefined && isEnabled(entry) !== enabled) continue;
-      if (statuses !== undefined && !hasStatus(parts, statuses, calendars)) continue;
+      if (statuses !== undefined && !hasStatus(parts, statuses, isConcern)) continue;
       if (search !== '' && !this.#searchText(entry).includes(search)) continue;
       const groupName = groupOf(entry);
       if (!isAll) counts.set(groupName, (counts.get(groupName) ?? 0) + 1);
@@ -118,9 +117,9 @@ export class JobQueries {
       case '-name':
         return 0;
       case 'nextTick':
-        return this.#nextTicks.of(parts.entry, nowMs) ?? Infinity;
+        return this.#nextTicks.of(parts, nowMs) ?? Infinity;
       case '-nextTick':
-        return -(this.#nextTicks.of(parts.entry, nowMs) ?? -Infinity);
+        return -(this.#nextTicks.of(parts, nowMs) ?? -Infinity);
       case 'lastEnded':
         return parts.state?.value.endedAt ?? Infinity;
       case '-lastEnded':
@@ -173,18 +172,19 @@ function isEnabled(entry: JobEntry): boolean {
 const badOutcomes: ReadonlySet<string> = new Set(['failed', 'timed-out', 'lost']);
 
 function hasStatus(
-  { entry, fires, state }: JobWithEntry,
+  parts: JobWithEntry,
   wanted: ReadonlySet<JobStatus>,
-  calendars: CalendarMap,
+  isConcern: (parts: JobWithEntry) => boolean,
 ): boolean {
+  const { entry, fires, state } = parts;
   const isFailing = state !== undefined && badOutcomes.has(state.value.outcome);
   return (
     (wanted.has('quarantined') && !entry.ok) ||
     (wanted.has('paused') && entry.ok && !entry.job.enabled) ||
     (wanted.has('running') && fires.size > 0) ||
     (wanted.has('failing') && entry.ok && isFailing) ||
-    (wanted.has('attention') && isStopped(entry, calendars)) ||
-    (wanted.has('ok') && isEnabled(entry) && !isFailing && !isStopped(entry, calendars))
+    (wanted.has('attention') && isConcern(parts)) ||
+    (wanted.has('ok') && isEnabled(entry) && !isFailing && !isConcern(parts))
   );
 }
 

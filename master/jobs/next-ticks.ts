@@ -3,9 +3,11 @@
  * sorted by it, must not ask every schedule again. Schedules are shared between jobs without calendars,
  * so it is remembered by what is asked.
  */
-import { ticksOf, type JobEntry } from '../../shared/mesh/job-entry.ts';
+import { ticksOf } from '../../shared/mesh/job-entry.ts';
 import type { MeshView } from '../../shared/mesh/view.ts';
 import type { Ticks } from '../../shared/schedule/schedule.ts';
+import { countedTo } from './job-concerns.ts';
+import type { JobWithEntry } from './job-index.ts';
 
 interface Answer {
   readonly askedAtMs: number;
@@ -20,10 +22,17 @@ export class NextTicks {
     this.#view = view;
   }
 
-  /** The first tick after `nowMs`; undefined when nothing is due any more, or not while as it is. */
-  of(entry: JobEntry, nowMs: number): number | undefined {
+  /**
+   * The first tick after `nowMs` that is not settled yet; undefined when nothing is due any more, or
+   * not while as it is.
+   */
+  of(parts: JobWithEntry, nowMs: number): number | undefined {
+    const { entry } = parts;
     if (!entry.ok || !entry.job.enabled) return undefined;
     const { allowed } = ticksOf(entry, this.#view.snapshot.calendars);
+    const settled = countedTo(parts) ?? 0;
+    // It counts on from its cursor, wherever that stands.
+    if (settled > nowMs) return allowed.next(settled);
     const known = this.#answers.get(allowed);
     if (
       known !== undefined &&

@@ -27,6 +27,7 @@ import {
   type WorkerValue,
 } from '../protocol/values.ts';
 import { readJobEntry, type JobEntry } from './job-entry.ts';
+import { explainUnreadable, type UnreadableKey } from './unreadable.ts';
 
 /** A parsed value with the revisions that guards compare. */
 export interface Held<T> {
@@ -53,6 +54,10 @@ export interface JobParts {
   readonly dones: Map<string, Held<DoneValue>>;
   /** By runId; the order against every run of the job is under ''. */
   readonly orders: Map<string, Held<OrderValue>>;
+  /** What is held of the job's numbered slots, by number; the value is the holder's runId. */
+  readonly slots: Map<string, Held<string>>;
+  /** Open fires and triggers, by id, that this version cannot read. */
+  readonly unreadable: Readonly<Record<'fire' | 'trigger', Map<string, UnreadableKey>>>;
 }
 
 export interface MeshSnapshot {
@@ -60,6 +65,8 @@ export interface MeshSnapshot {
   readonly sessions: Map<string, Held<SessionValue>>;
   readonly workers: Map<string, Held<WorkerValue>>;
   readonly calendars: Map<string, CalendarEntry>;
+  /** Every key of the mesh's own that this version cannot read, by key. */
+  readonly unreadable: Map<string, UnreadableKey>;
 }
 
 export type MeshChange =
@@ -136,7 +143,7 @@ export class MeshView implements MirrorConsumer {
       const key = this.#keys.parse(event.type === 'put' ? event.kv.key : event.key);
       if (key === undefined) continue;
       if (event.type === 'put') applyPut(this.#now, key, event.kv);
-      else applyDelete(this.#now, key);
+      else applyDelete(this.#now, key, event.key);
       const beat = key.kind === 'worker' ? this.#now.workers.get(key.id)?.value : undefined;
       changes.push({
         type: 'key',
@@ -159,7 +166,13 @@ export class MeshView implements MirrorConsumer {
 }
 
 function emptySnapshot(): MeshSnapshot {
-  return { parts: new Map(), sessions: new Map(), workers: new Map(), calendars: new Map() };
+  return {
+    parts: new Map(),
+    sessions: new Map(),
+    workers: new Map(),
+    calendars: new Map(),
+    unreadable: new Map(),
+  };
 }
 
 function partOf(snapshot: MeshSnapshot, name: string): JobParts {
@@ -174,6 +187,8 @@ function partOf(snapshot: MeshSnapshot, name: string): JobParts {
       triggers: new Map(),
       dones: new Map(),
       orders: new Map(),
+      slots: new Map(),
+      unreadable: { fire: new Map(), trigger: new Map() },
     };
     snapshot.parts.set(name, part);
   }
@@ -210,22 +225,34 @@ function applyPut(
       return;
     }
     case 'state':
-      partOf(snapshot, key.name).state = held(stateSchema, kv);
+      partOf(snapshot, key.name).state = readable(snapshot, stateSchema, kv);
       return;
     case 'session':
-      setOrDelete(snapshot.sessions, key.id, held(sessionSchema, kv));
+      setOrDelete(snapshot.sessions, key.id, readable(snapshot, sessionSchema, kv));
       return;
     case 'worker':
-      setOrDelete(snapshot.workers, key.id, held(workerSchema, kv));
+      setOrDelete(snapshot.workers, key.id, readable(snapshot, workerSchema, kv));
       return;
     case 'fire':
-      setOrDelete(partOf(snapshot, key.name).fires, key.id, held(fireSchema, kv));
+    case 'trigger': {
+      const part = partOf(snapshot, key.name);
+      if (key.kind === 'fire') {
+        setOrDelete(part.fires, key.id, readable(snapshot, fireSchema, kv));
+      } else {
+        setOrDelete(part.triggers, key.id, readable(snapshot, triggerSchema, kv));
+      }
+      setOrDelete(part.unreadable[key.kind], key.id, snapshot.unreadable.get(kv.key));
       return;
-    case 'trigger':
-      setOrDelete(partOf(snapshot, key.name).triggers, key.id, held(triggerSchema, kv));
-      return;
+    }
     case 'done':
-      setOrDelete(partOf(snapshot, key.name).dones, key.id, held(doneSchema, kv));
+      setOrDelete(partOf(snapshot, key.name).dones, key.id, readable(snapshot, doneSchema, kv));
+      return;
+    case 'slot':
+      partOf(snapshot, key.name).slots.set(key.id, {
+        value: kv.value.toString(),
+        createRevision: kv.createRevision,
+        modRevision: kv.modRevision,
+      });
       return;
     case 'killer':
       partOf(snapshot, key.name).orders.set(key.id ?? '', {
@@ -235,12 +262,12 @@ function applyPut(
       });
       return;
     case 'once':
-    case 'slot':
       return;
   }
 }
 
-function applyDelete(snapshot: MeshSnapshot, key: ParsedKey): void {
+function applyDelete(snapshot: MeshSnapshot, key: ParsedKey, text: string): void {
+  snapshot.unreadable.delete(text);
   switch (key.kind) {
     case 'session':
       snapshot.sessions.delete(key.id);
@@ -273,9 +300,11 @@ function deletePart(snapshot: MeshSnapshot, key: Extract<ParsedKey, { name: stri
       break;
     case 'fire':
       part.fires.delete(key.id);
+      part.unreadable.fire.delete(key.id);
       break;
     case 'trigger':
       part.triggers.delete(key.id);
+      part.unreadable.trigger.delete(key.id);
       break;
     case 'done':
       part.dones.delete(key.id);
@@ -284,7 +313,8 @@ function deletePart(snapshot: MeshSnapshot, key: Extract<ParsedKey, { name: stri
       part.orders.delete(key.id ?? '');
       break;
     case 'slot':
-      return;
+      part.slots.delete(key.id);
+      break;
   }
   if (isEmpty(part)) snapshot.parts.delete(key.name);
 }
@@ -294,14 +324,23 @@ function isEmpty(part: JobParts): boolean {
     part.entry === undefined &&
     part.cursor === undefined &&
     part.state === undefined &&
-    part.fires.size + part.triggers.size + part.dones.size + part.orders.size === 0
+    part.fires.size + part.triggers.size + part.dones.size + part.orders.size === 0 &&
+    part.slots.size + part.unreadable.fire.size + part.unreadable.trigger.size === 0
   );
 }
 
-/** The parsed value with its revisions; undefined when it cannot be parsed. */
-function held<T extends z.ZodType>(schema: T, kv: KeyValue): Held<z.output<T>> | undefined {
+/** The parsed value with its revisions; undefined when it cannot be parsed, which is noted then. */
+function readable<T extends z.ZodType>(
+  { unreadable }: MeshSnapshot,
+  schema: T,
+  kv: KeyValue,
+): Held<z.output<T>> | undefined {
   const value = decodeValue(schema, kv.value);
-  if (value === undefined) return undefined;
+  if (value === undefined) {
+    unreadable.set(kv.key, explainUnreadable(schema, kv));
+    return undefined;
+  }
+  unreadable.delete(kv.key);
   return { value, createRevision: kv.createRevision, modRevision: kv.modRevision };
 }
 

@@ -23,7 +23,7 @@ export interface Keys {
   fire(name: string, fireId: string): string;
   /** All open fires of a job, as one range for a guard. */
   fires(name: string): KeyRange;
-  slot(name: string, index: number): string;
+  slot(name: string, index: number | string): string;
   trigger(name: string, triggerId: string): string;
   /** All triggers of a job that wait, as one range for a guard. */
   triggers(name: string): KeyRange;
@@ -108,7 +108,7 @@ function parsePath(path: string): ParsedKey | undefined {
   const id = second < 0 ? undefined : rest.slice(second + 1);
   if (folder === 'killer') return { kind: 'killer', name, id };
   const pair = lookup(pairKinds, folder);
-  if (pair === undefined || id === undefined || id === '') return undefined;
+  if (pair === undefined || name === '' || id === undefined || id === '') return undefined;
   return { kind: pair, name, id };
 }
 

@@ -65,14 +65,15 @@ export interface Holder {
   readonly fireId: string;
   readonly runId: string;
   readonly modRevision: number;
-  readonly sessionId: string;
+  /** Undefined for one that cannot be read: whose it is, nobody can say. */
+  readonly sessionId: string | undefined;
 }
 
 export type TickRefusal = TickMove & Done;
 
 /**
  * 6. As writeOff, and each holder's fire is as seen and its session alive: a dead holder's tick
- * stays claimable until that holder is settled.
+ * stays claimable until that holder is settled. One that cannot be read holds as long as it is there.
  */
 export function refuseOverlap(refusal: TickRefusal, holders: readonly Holder[]): Txn {
   return moveTxn(refusal, holdersAlive(refusal, holders), [putDone(refusal, refusal)]);
@@ -106,7 +107,9 @@ function holdersAlive(move: TickMove, holders: readonly Holder[]): Compare[] {
   const { keys, name } = move;
   return holders.flatMap((holder): Compare[] => [
     { key: keys.fire(name, holder.fireId), target: 'mod', op: '=', value: holder.modRevision },
-    { key: keys.session(holder.sessionId), target: 'create', op: '>', value: 0 },
+    ...(holder.sessionId === undefined
+      ? []
+      : [{ key: keys.session(holder.sessionId), target: 'create', op: '>', value: 0 } as const]),
   ]);
 }
 

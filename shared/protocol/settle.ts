@@ -85,6 +85,19 @@ function settleTxn(settlement: Settlement, sessionGuard: Compare): Txn {
   };
 }
 
+/**
+ * 8, for a slot that no open fire holds any more (somebody removed the fire's key by hand). Guard: it
+ * is as seen; a fire and its slot are put and deleted together, so nobody can be coming back to it.
+ */
+export function freeSlot(keys: Keys, name: string, slot: string, modRevision: number): Txn {
+  const key = keys.slot(name, slot);
+  return {
+    compare: [{ key, target: 'mod', op: '=', value: modRevision }],
+    success: [{ delete: { key } }],
+    failure: [],
+  };
+}
+
 /** 11. After its record is in a spool: deletes the `done` key at the revision that was spooled. */
 export function forgetDone(keys: Keys, name: string, doneId: string, modRevision: number): Txn {
   const key = keys.done(name, doneId);

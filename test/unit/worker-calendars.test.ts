@@ -49,6 +49,8 @@ function part(job: Partial<JobInput>, tick: number): JobParts {
     triggers: new Map(),
     dones: new Map(),
     orders: new Map(),
+    slots: new Map(),
+    unreadable: { fire: new Map(), trigger: new Map() },
   };
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { JobInput } from '../../shared/job/definition.ts';
 import { readJobEntry } from '../../shared/mesh/job-entry.ts';
+import type { UnreadableKey } from '../../shared/mesh/unreadable.ts';
 import type { Held, JobParts } from '../../shared/mesh/view.ts';
 import { encodeCursor, parseCursor } from '../../shared/protocol/cursor.ts';
 import type { FireValue, TriggerValue } from '../../shared/protocol/values.ts';
@@ -40,6 +41,8 @@ function part(
     triggers: new Map(),
     dones: new Map(),
     orders: new Map(),
+    slots: new Map(),
+    unreadable: { fire: new Map(), trigger: new Map() },
   };
 }
 
@@ -313,6 +316,61 @@ describe('decide', () => {
     assert.equal(decide(job, context(start)).kind, 'claim-trigger');
     job.triggers.set('y1', trigger({ cause: 'retry', attempt: 3 }));
     assert.equal(decide(job, context(start)).kind, 'refuse-trigger');
+  });
+
+  const unreadable = (key: string, isNewer = false): UnreadableKey => ({
+    key,
+    modRevision: 40,
+    isNewer,
+    problems: [{ field: '/v', message: 'is missing', expected: '1', got: 'nothing' }],
+  });
+
+  it('refuses a trigger that nobody can read, and leaves those of a newer version alone', () => {
+    const job = part(every, { tick: start });
+    job.unreadable.trigger.set('new', unreadable('/cron/trigger/a/new', true));
+    assert.equal(decide(job, context(start)).kind, 'wait');
+    job.unreadable.trigger.set('junk', unreadable('/cron/trigger/a/junk'));
+    const refused = decide(job, context(start));
+    assert.equal(refused.kind, 'refuse-trigger');
+    assert.match(
+      JSON.stringify(refused),
+      /"junk","reason":".cron.trigger.a.junk cannot be read: .v is missing \(expected 1, got nothing/,
+    );
+    // Also where there is no job of that name.
+    const gone: JobParts = { ...job, entry: undefined, cursor: undefined };
+    assert.equal(decide(gone, context(start)).kind, 'refuse-trigger');
+  });
+
+  it('takes an open fire that cannot be read for a run, and says which key it is', () => {
+    for (const concurrency of ['forbid', 'queue', 'replace'] as const) {
+      const job = part({ ...every, concurrency }, { tick: start });
+      job.unreadable.fire.set('junk', unreadable('/cron/lock/a/junk'));
+      const refused = decide(job, context(start + 1_000));
+      assert.equal(refused.kind, 'refuse-overlap', concurrency);
+      assert.match(JSON.stringify(refused), /a run may be open: .cron.lock.a.junk cannot be read/);
+    }
+    const free = part({ ...every, concurrency: 'allow' }, { tick: start });
+    free.unreadable.fire.set('junk', unreadable('/cron/lock/a/junk'));
+    assert.equal(decide(free, context(start + 1_000)).kind, 'claim-tick');
+  });
+
+  it('frees a slot that no open fire holds, in no hurry', () => {
+    const job = part({ ...every, concurrency: 'allow', maxConcurrent: 2 }, { tick: start });
+    job.slots.set('0', { value: 'r1', createRevision: 20, modRevision: 20 });
+    const seen = { firstSeenMs: () => start - 2_000 };
+    assert.deepEqual(decide(job, context(start, seen)), { kind: 'wait', untilMs: start + 1_000 });
+    const later = { ...seen, canClaim: () => false };
+    assert.deepEqual(decide(job, context(start + 1_000, later)), {
+      kind: 'free-slot',
+      slot: '0',
+      modRevision: 20,
+    });
+    job.fires.set('t1', openFire());
+    assert.equal(decide(job, context(start + 1_000, later)).kind, 'wait');
+    // Whoever cannot be read may be the one that holds it.
+    job.fires.clear();
+    job.unreadable.fire.set('junk', unreadable('/cron/lock/a/junk'));
+    assert.equal(decide(job, context(start + 1_000, later)).kind, 'wait');
   });
 
   it('keeps a trigger waiting for the lock, refuses it when it expired or belongs to a former job', () => {

@@ -5,6 +5,7 @@
 import type { CalendarMap } from '../../shared/calendar/calendar-entry.ts';
 import type { JobParts } from '../../shared/mesh/view.ts';
 import { adoptJob } from '../../shared/protocol/adopt.ts';
+import { freeSlot } from '../../shared/protocol/settle.ts';
 import { createAccountant } from '../../shared/protocol/missed-span.ts';
 import { groupOf, revisionOf, type ActionResult } from './acting.ts';
 import { isOfFormerLife } from './decide.ts';
@@ -39,6 +40,8 @@ export class CarryOut {
     switch (action.kind) {
       case 'adopt':
         return this.#adopt(part, action.schedule, sessionId);
+      case 'free-slot':
+        return this.#freeSlot(part.name, action.slot, action.modRevision);
       case 'write-off':
         return this.#notRun.writeOff(part, action, sessionId);
       case 'skip-excluded':
@@ -54,6 +57,11 @@ export class CarryOut {
       case 'claim-trigger':
         return this.#claims.claimTrigger(part, action.triggerId, sessionId);
     }
+  }
+
+  async #freeSlot(name: string, slot: string, modRevision: number): Promise<ActionResult> {
+    const { keys, batcher } = this.#options;
+    return revisionOf(await batcher.submit(name, freeSlot(keys, name, slot, modRevision)));
   }
 
   async #adopt(part: JobParts, schedule: string, sessionId: string): Promise<ActionResult> {

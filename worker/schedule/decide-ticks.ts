@@ -6,6 +6,7 @@
 import type { JobTicks } from '../../shared/calendar/job-ticks.ts';
 import type { Job } from '../../shared/job/definition.ts';
 import type { JobEntry } from '../../shared/mesh/job-entry.ts';
+import { unreadableText } from '../../shared/mesh/unreadable.ts';
 import type { JobParts } from '../../shared/mesh/view.ts';
 import type { Cursor } from '../../shared/protocol/cursor.ts';
 import {
@@ -137,14 +138,11 @@ function catchUpTicks(
 function decideTick({ part, entry: { job }, ticks, context }: DueTicks, tick: number): Decision {
   const calendars = ticks.guards;
   if (isFull(part, job)) {
-    const holders = [...part.fires].map(([fireId, fire]) => ({
-      fireId,
-      runId: fire.value.runId,
-      modRevision: fire.modRevision,
-      sessionId: fire.value.session,
-    }));
+    const holders = holdersOf(part);
     // A dead holder's tick stays claimable until that holder is settled.
-    if (!holders.every(({ sessionId }) => context.sessionAlive(sessionId))) return { kind: 'wait' };
+    const isDead = ({ sessionId }: Holder): boolean =>
+      sessionId !== undefined && !context.sessionAlive(sessionId);
+    if (holders.some(isDead)) return { kind: 'wait' };
     const subject = `overlap ${tick}`;
     return whenRanked(subject, context.firstSeenMs(subject), context, () => {
       if (!context.canDecide()) return { kind: 'wait' };
@@ -156,14 +154,35 @@ function decideTick({ part, entry: { job }, ticks, context }: DueTicks, tick: nu
   );
 }
 
+function holdersOf({ fires, unreadable }: JobParts): Holder[] {
+  return [
+    ...[...fires].map(([fireId, { value, modRevision }]) => ({
+      fireId,
+      runId: value.runId,
+      modRevision,
+      sessionId: value.session,
+    })),
+    ...[...unreadable.fire].map(([fireId, { modRevision }]) => ({
+      fireId,
+      runId: '',
+      modRevision,
+      sessionId: undefined,
+    })),
+  ];
+}
+
 type Overlap =
   | { readonly kind: 'refuse-overlap'; readonly reason: string }
   | { readonly kind: 'queue-tick'; readonly replace: boolean };
 
 function decideOverlap(part: JobParts, job: Job, holders: readonly Holder[]): Overlap {
   const refuse = (reason: string): Overlap => ({ kind: 'refuse-overlap', reason });
+  // Nobody can end it, or say when it ends: so nothing waits for it.
+  const [unreadable] = part.unreadable.fire.values();
+  if (unreadable !== undefined) return refuse(`a run may be open: ${unreadableText(unreadable)}`);
   if (job.concurrency === 'allow') return refuse(`${holders.length} runs are still open`);
   if (job.concurrency === 'forbid') return refuse('an earlier run is still open');
-  if (part.triggers.size > 0) return refuse('another fire is waiting already');
+  const waiting = part.triggers.size + part.unreadable.trigger.size;
+  if (waiting > 0) return refuse('another fire is waiting already');
   return { kind: 'queue-tick', replace: job.concurrency === 'replace' };
 }

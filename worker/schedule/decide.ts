@@ -5,6 +5,7 @@
  */
 import type { Compare } from '../../shared/etcd/port.ts';
 import { scheduleTextOf, ticksOf } from '../../shared/mesh/job-entry.ts';
+import { unreadableText } from '../../shared/mesh/unreadable.ts';
 import type { Held, JobParts } from '../../shared/mesh/view.ts';
 import { deletedSchedule, isCounting } from '../../shared/protocol/cursor.ts';
 import type { TriggerValue } from '../../shared/protocol/values.ts';
@@ -18,11 +19,21 @@ import {
   type Decision,
 } from './decision.ts';
 
+/** A fire and its slot go in one transaction; this is only so that nobody hurries. */
+const orphanSlotMs = 3_000;
+
 export function decide(part: JobParts, context: DecideContext): Decision {
   // Workers of a newer version schedule it; this one leaves its cursor and triggers alone.
   if (part.entry?.ok === false && part.entry.newer) return { kind: 'wait' };
   const adoption = decideAdoption(part, context);
   if (adoption !== undefined) return adoption;
+  const slot = decideSlots(part, context);
+  return slot === undefined
+    ? decideFires(part, context)
+    : earliest(slot, decideFires(part, context));
+}
+
+function decideFires(part: JobParts, context: DecideContext): Decision {
   const { entry } = part;
   const cursor = part.cursor?.cursor;
   const trigger = decideTriggers(part, context);
@@ -49,13 +60,33 @@ function decideAdoption(part: JobParts, context: DecideContext): Decision | unde
   );
 }
 
+<<<<<<< Updated upstream
 /** Made anew by hand since the cursor was last put: what that counts is of the job that was deleted. */
 export function isOfFormerLife({ entry, cursor }: JobParts): boolean {
   return entry !== undefined && cursor !== undefined && cursor.modRevision < entry.createRevision;
+=======
+/** A slot whose fire is gone without it: it would be asked for, and not be free, for ever. */
+function decideSlots(
+  { slots, fires, unreadable }: JobParts,
+  context: DecideContext,
+): Decision | undefined {
+  if (slots.size === 0 || unreadable.fire.size > 0) return undefined;
+  const holders = new Set([...fires.values()].map(({ value }) => value.runId));
+  for (const [slot, { value, modRevision }] of slots) {
+    if (holders.has(value)) continue;
+    const subject = `slot ${slot} ${modRevision}`;
+    const sinceMs = context.firstSeenMs(subject) + orphanSlotMs;
+    return whenRanked(subject, sinceMs, context, () =>
+      context.canDecide() ? { kind: 'free-slot', slot, modRevision } : { kind: 'wait' },
+    );
+  }
+  return undefined;
+>>>>>>> Stashed changes
 }
 
 function decideTriggers(part: JobParts, context: DecideContext): Decision | undefined {
-  let found: Decision | undefined;
+  let found = decideUnreadable(part, context);
+  if (found !== undefined && found.kind !== 'wait') return found;
   const overtaken = overtakenCatchUps(part);
   for (const [triggerId, trigger] of byNotBefore(part.triggers)) {
     const next = decideTrigger(part, triggerId, trigger, context, overtaken);
@@ -91,6 +122,21 @@ function decideTrigger(
     () => claimOr(context, { kind: 'claim-trigger', triggerId }, value.expires),
     value.avoid,
   );
+}
+
+/** A trigger that nobody can read would wait for ever, and keep others from being queued. */
+function decideUnreadable(part: JobParts, context: DecideContext): Decision | undefined {
+  for (const [triggerId, unreadable] of part.unreadable.trigger) {
+    if (unreadable.isNewer) continue;
+    const subject = `refuse ${triggerId}`;
+    const reason = unreadableText(unreadable);
+    return whenRanked(subject, context.firstSeenMs(subject), context, () =>
+      context.canDecide()
+        ? { kind: 'refuse-trigger', triggerId, reason, because: () => [] }
+        : { kind: 'wait' },
+    );
+  }
+  return undefined;
 }
 
 interface Refusal {

@@ -34,6 +34,8 @@ export type Decision =
   /** Nothing to do before `untilMs` (wall), or before something changes. */
   | { readonly kind: 'wait'; readonly untilMs?: number; readonly wantsSlot?: boolean }
   | { readonly kind: 'adopt'; readonly schedule: string }
+  /** Nothing holds the slot any more. */
+  | { readonly kind: 'free-slot'; readonly slot: string; readonly modRevision: number }
   | ({
       readonly kind: 'write-off';
       readonly span: Span;
@@ -71,7 +73,7 @@ export type Action = Exclude<Decision, { kind: 'wait' }>;
 
 export function isFull(part: JobParts, job: Job): boolean {
   const limit = runLimit(job);
-  return limit !== undefined && part.fires.size >= limit;
+  return limit !== undefined && part.fires.size + part.unreadable.fire.size >= limit;
 }
 
 export function claimOr(context: DecideContext, claim: Decision, untilMs?: number): Decision {

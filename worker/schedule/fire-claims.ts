@@ -156,8 +156,7 @@ export class FireClaims {
 function freeSlot(part: JobParts, entry: GoodEntry): number | undefined {
   const limit = runLimit(entry.job);
   if (limit === undefined || limit === 1) return undefined;
-  const taken = new Set([...part.fires.values()].map(({ value }) => value.slot));
   let slot = 0;
-  while (taken.has(slot)) slot++;
+  while (part.slots.has(String(slot))) slot++;
   return slot;
 }

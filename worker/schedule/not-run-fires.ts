@@ -145,8 +145,15 @@ export class NotRunFires {
     const { keys, batcher } = this.#options;
     const { triggerId, reason } = action;
     const trigger = part.triggers.get(triggerId);
-    if (trigger === undefined) return {};
-    const { cause, tick, jobCreate } = trigger.value;
+    const unreadable = part.unreadable.trigger.get(triggerId);
+    const modRevision = (trigger ?? unreadable)?.modRevision;
+    if (modRevision === undefined) return {};
+    // What an unreadable one was for, nobody knows: it is told under the time when it was found.
+    const { cause, tick, jobCreate } = trigger?.value ?? {
+      cause: 'manual' as const,
+      tick: this.#options.clock.wallMs(),
+      jobCreate: part.entry?.createRevision ?? 0,
+    };
     const done: NotRunValue = {
       ...this.#skipped(reason, cause, undefined, sessionId),
       group: groupOf(part),
@@ -161,10 +168,10 @@ export class NotRunFires {
       name: part.name,
       sessionId,
       triggerId,
-      triggerModRevision: trigger.modRevision,
+      triggerModRevision: modRevision,
       because: action.because(keys.job(part.name)),
       done,
-      doneId: `skipped-${jobCreate}-${triggerId}`,
+      doneId: `skipped-${trigger === undefined ? `m${modRevision}` : jobCreate}-${triggerId}`,
     });
     return revisionOf(await batcher.submit(part.name, txn));
   }

@@ -1,0 +1,44 @@
+/** Why a job cannot do its work until somebody looks at it, in words: its calendars, or keys in etcd. */
+import { unreadableText } from '../../shared/mesh/unreadable.ts';
+import type { MeshView } from '../../shared/mesh/view.ts';
+import { isCounting } from '../../shared/protocol/cursor.ts';
+import { calendarConcerns, isStopped } from '../calendars/calendar-concerns.ts';
+import type { JobWithEntry } from './job-index.ts';
+
+/** Clocks of one fleet differ by less. */
+const aheadMs = 60_000;
+
+export function jobConcerns(view: MeshView, parts: JobWithEntry, nowMs: number): string[] {
+  return [
+    ...calendarConcerns(parts.entry, view.snapshot.calendars, nowMs),
+    ...keyConcerns(parts, nowMs),
+  ];
+}
+
+export function needsAttention(view: MeshView, parts: JobWithEntry, nowMs: number): boolean {
+  const { calendars } = view.snapshot;
+  return isStopped(parts.entry, calendars) || keyConcerns(parts, nowMs).length > 0;
+}
+
+/** The tick up to which everything is settled; undefined while none is counted. */
+export function countedTo({ cursor }: Pick<JobWithEntry, 'cursor'>): number | undefined {
+  const read = cursor?.cursor;
+  return read !== undefined && isCounting(read) ? read.tick : undefined;
+}
+
+function keyConcerns(parts: JobWithEntry, nowMs: number): string[] {
+  const { fire, trigger } = parts.unreadable;
+  const tick = countedTo(parts);
+  return [
+    ...[...fire.values()].map((key) => `a run may be open: ${unreadableText(key)}`),
+    ...[...trigger.values()].map((key) => `a fire waits: ${unreadableText(key)}`),
+    ...(tick !== undefined && tick > nowMs + aheadMs
+      ? [`nothing fires before ${timeText(tick)}: its cursor in etcd stands there`]
+      : []),
+  ];
+}
+
+/** A cursor may be put beyond what a date can say. */
+function timeText(tick: number): string {
+  return tick <= 8.64e15 ? new Date(tick).toISOString() : `${tick} ms after 1970`;
+}
