@@ -60,11 +60,11 @@ function decideAdoption(part: JobParts, context: DecideContext): Decision | unde
   );
 }
 
-<<<<<<< Updated upstream
 /** Made anew by hand since the cursor was last put: what that counts is of the job that was deleted. */
 export function isOfFormerLife({ entry, cursor }: JobParts): boolean {
   return entry !== undefined && cursor !== undefined && cursor.modRevision < entry.createRevision;
-=======
+}
+
 /** A slot whose fire is gone without it: it would be asked for, and not be free, for ever. */
 function decideSlots(
   { slots, fires, unreadable }: JobParts,
@@ -81,7 +81,6 @@ function decideSlots(
     );
   }
   return undefined;
->>>>>>> Stashed changes
 }
 
 function decideTriggers(part: JobParts, context: DecideContext): Decision | undefined {
