@@ -3,46 +3,83 @@
  * A mutant that no seed notices has survived: its guard is redundant, or the fault that needs it is
  * not simulated.
  */
+import { prepareEdits, simulateEdited } from './altered-source.ts';
 import { mutants, type Mutant } from './mutants.ts';
+import { ruleMutants, type RuleMutant } from './rule-mutants.ts';
 import { simulate } from './simulate.ts';
 
+export type AnyMutant = Mutant | RuleMutant;
+
 export interface MutantVerdict {
-  readonly mutant: Mutant;
+  readonly mutant: AnyMutant;
   readonly caughtBy: { readonly seed: number; readonly invariant: string } | undefined;
+  readonly seedsTried: number;
 }
 
 /** Fewer minutes than usual: most mutants are noticed soon, and there are many. */
 const minutes = 3;
 
-export async function tryMutant(mutant: Mutant, seeds: readonly number[]): Promise<MutantVerdict> {
-  for (const seed of seeds) {
-    const { violations } = await simulate({ seed, minutes, mutation: mutant.create() });
-    const [first] = violations;
-    if (first !== undefined) return { mutant, caughtBy: { seed, invariant: first.invariant } };
-  }
-  return { mutant, caughtBy: undefined };
+export const allMutants: readonly AnyMutant[] = [...mutants, ...ruleMutants];
+
+export function titleOf({ transaction, guard }: AnyMutant): string {
+  return `${transaction}: ${guard}`;
 }
 
-/** Prints the table as Markdown; resolves to the exit code: 1 when one survived. */
+export async function tryMutant(
+  mutant: AnyMutant,
+  seeds: readonly number[],
+): Promise<MutantVerdict> {
+  const run = await runnerOf(mutant);
+  for (const [index, seed] of seeds.entries()) {
+    const [first] = await run(seed);
+    const seedsTried = index + 1;
+    if (first !== undefined) {
+      return { mutant, caughtBy: { seed, invariant: first.invariant }, seedsTried };
+    }
+  }
+  return { mutant, caughtBy: undefined, seedsTried: seeds.length };
+}
+
+type Runner = (seed: number) => Promise<readonly { readonly invariant: string }[]>;
+
+async function runnerOf(mutant: AnyMutant): Promise<Runner> {
+  if ('create' in mutant) {
+    return async (seed) =>
+      (await simulate({ seed, minutes, mutation: mutant.create() })).violations;
+  }
+  prepareEdits(Object.fromEntries(ruleMutants.map((rule) => [titleOf(rule), rule.edit])));
+  const simulateIt = await simulateEdited(titleOf(mutant));
+  return async (seed) => (await simulateIt({ seed, minutes })).violations;
+}
+
+export const tableHead: readonly string[] = [
+  '| transaction | guard or rule taken out | noticed by |',
+  '| --- | --- | --- |',
+];
+
+export function tableRow({ mutant, caughtBy, seedsTried }: MutantVerdict): string {
+  const verdict =
+    caughtBy === undefined
+      ? `**survived** ${seedsTried} seeds`
+      : `seed ${caughtBy.seed}: ${caughtBy.invariant}`;
+  return `| \`${mutant.transaction}\` | ${mutant.guard} | ${verdict} |`;
+}
+
+/** Tells the table as Markdown, row by row; resolves to the exit code: 1 when one survived. */
 export async function runMutants(
   say: (line: string) => void,
   seeds: readonly number[],
   only: string | undefined,
 ): Promise<number> {
-  const chosen = mutants.filter(
-    ({ transaction, guard }) => only === undefined || `${transaction}: ${guard}`.includes(only),
+  const chosen = allMutants.filter(
+    (mutant) => only === undefined || titleOf(mutant).includes(only),
   );
-  say('| transaction | guard or rule taken out | noticed by |');
-  say('| --- | --- | --- |');
+  for (const line of tableHead) say(line);
   let survivors = 0;
   for (const mutant of chosen) {
-    const { caughtBy } = await tryMutant(mutant, seeds);
-    const verdict =
-      caughtBy === undefined
-        ? `**survived** ${seeds.length} seeds`
-        : `seed ${caughtBy.seed}: ${caughtBy.invariant}`;
-    if (caughtBy === undefined) survivors++;
-    say(`| \`${mutant.transaction}\` | ${mutant.guard} | ${verdict} |`);
+    const verdict = await tryMutant(mutant, seeds);
+    if (verdict.caughtBy === undefined) survivors++;
+    say(tableRow(verdict));
   }
   say('');
   say(`${chosen.length} mutants, ${survivors} survived`);

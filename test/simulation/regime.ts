@@ -29,6 +29,8 @@ export interface Regime {
   readonly compactMs: number;
   /** Mean time until somebody puts a job right: it is there, and not paused. Infinity: nobody does. */
   readonly upkeepMs: number;
+  /** Wall clocks are kept right from outside, but for one in ten; and somebody looks after that one. */
+  readonly keepsClocks: boolean;
   /** Faults and deeds gather around the full minutes, at which everything is due. */
   readonly isAimed: boolean;
   /** Mean time between two faults of one worker: one of these. */
@@ -63,6 +65,7 @@ export function storm(minutes = 4): Regime {
     flurryMs: 15_000,
     compactMs: 20_000,
     upkeepMs: Infinity,
+    keepsClocks: false,
     isAimed: false,
     faultMs: [8_000, 20_000, 40_000],
   };
@@ -89,6 +92,7 @@ export function operation(hours: number, random: SeededRandom): Regime {
     flurryMs: 2 * hour,
     compactMs: 5 * minute,
     upkeepMs: 45 * minute,
+    keepsClocks: true,
     isAimed: true,
     faultMs: [15 * minute, 45 * minute, 3 * hour],
   };

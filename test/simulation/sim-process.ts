@@ -1,6 +1,6 @@
 /**
  * A machine's clocks, and a process on it. The wall clock is off, drifts and steps; the monotonic one
- * only drifts. A paused process executes nothing: its timers and the replies it is due queue up and
+ * only drifts, and not as the wall clock does where that is kept right from outside. A paused process executes nothing: its timers and the replies it is due queue up and
  * run one after the other when it goes on. A dead one never runs again; its successor is a new
  * SimProcess on the same machine.
  */
@@ -13,6 +13,8 @@ export class SimMachine {
   readonly time: SimTime;
   /** Milliseconds of this machine in a true one. */
   readonly rate: number;
+  /** The same of its wall clock. */
+  readonly wallRate: number;
   /** Wall clock minus true time, at the beginning. */
   wallOffsetMs: number;
   readonly #bootMs: number;
@@ -21,12 +23,14 @@ export class SimMachine {
     readonly name: string;
     readonly time: SimTime;
     readonly rate: number;
+    readonly wallRate?: number;
     readonly wallOffsetMs: number;
     readonly bootMs: number;
   }) {
     this.name = options.name;
     this.time = options.time;
     this.rate = options.rate;
+    this.wallRate = options.wallRate ?? options.rate;
     this.wallOffsetMs = options.wallOffsetMs;
     this.#bootMs = options.bootMs;
   }
@@ -36,7 +40,7 @@ export class SimMachine {
   }
 
   wallMs(): number {
-    return Math.floor(this.time.originMs + this.time.nowMs * this.rate + this.wallOffsetMs);
+    return Math.floor(this.time.originMs + this.time.nowMs * this.wallRate + this.wallOffsetMs);
   }
 
   /** Wall clock minus true time, now. */

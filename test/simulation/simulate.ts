@@ -74,6 +74,7 @@ export interface SimResult {
 const leastRecoveryMs = 35_000;
 const quietLimitMs = 300_000;
 const masters = 2;
+const clockUpkeepMs = 6 * 3_600_000;
 
 export async function simulate(options: SimOptions): Promise<SimResult> {
   const uses: string[] = [];
@@ -191,6 +192,9 @@ class World {
     }
     for (const human of this.#humans) this.#busy(human, random);
     if (this.#regime.upkeepMs < Infinity) for (const name of this.#jobs) this.#keepUp(name, random);
+    if (this.#regime.keepsClocks) {
+      for (const { machine } of this.#workers) this.#keepClock(machine, random);
+    }
     this.#flurry(random);
     this.#weather.start();
     await this.#until(this.#regime.durationMs);
@@ -272,6 +276,17 @@ class World {
     });
   }
 
+  /** Somebody sees that a clock is off, and puts it right. */
+  #keepClock(machine: SimMachine, random: SeededRandom): void {
+    this.#time.after(random.exponential(clockUpkeepMs), () => {
+      if (!this.#isBusy) return;
+      if (Math.abs(machine.wallErrorMs()) > 500) {
+        machine.stepWall(-machine.wallErrorMs() + random.between(-300, 300));
+      }
+      this.#keepClock(machine, random);
+    });
+  }
+
   /** Everybody at the same job at the same time, and at the moment it is due. */
   #flurry(random: SeededRandom): void {
     this.#time.after(random.exponential(this.#regime.flurryMs), () => {
@@ -294,16 +309,19 @@ class World {
 
   #machine(name: string, random: SeededRandom): SimMachine {
     const isFair = this.#options.isFair === true;
-    // Most clocks are kept; some are at the bound or far beyond it.
+    const { keepsClocks } = this.#regime;
+    // Most clocks are right; some are at the bound or far beyond it.
     const wallOffsetMs = random.weighted([
       [6, () => random.between(-300, 300)],
       [2, () => random.between(-1_000, 1_000)],
       [isFair ? 0 : 1, () => random.between(-3_000, 3_000)],
       [isFair ? 0 : 1, () => random.between(-60_000, 60_000)],
     ])();
+    const wallRate = 1 + random.between(-1, 1) * (random.chance(0.1) ? 3e-5 : 2e-6);
     return new SimMachine({
       name,
       time: this.#time,
+      ...(keepsClocks ? { wallRate } : {}),
       // Now and then a bad crystal; the others are disciplined.
       rate: 1 + random.between(-1, 1) * (random.chance(0.1) ? 0.004 : 0.0005),
       wallOffsetMs,
