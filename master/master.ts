@@ -8,6 +8,7 @@ import type { Clock, Random } from '../shared/clock.ts';
 import { formatListen, isLoopback, type ListenAddress } from '../shared/config/common.ts';
 import { readEtcdCredentials } from '../shared/config/etcd-tls.ts';
 import { createEtcd } from '../shared/etcd/create-etcd.ts';
+import { readServerDate } from '../shared/etcd/server-date.ts';
 import { openHistory } from '../shared/history/open-history.ts';
 import { once, Releasers, type Component } from '../shared/lifecycle.ts';
 import type { Logger } from '../shared/log.ts';
@@ -36,6 +37,7 @@ import { JobIndex } from './jobs/job-index.ts';
 import { JobQueries } from './jobs/job-query.ts';
 import { NextTicks } from './jobs/next-ticks.ts';
 import { RunRequests } from './jobs/run-requests.ts';
+import { FleetTime } from './live/fleet-time.ts';
 import { ChangeHub } from './live/change-hub.ts';
 import { MeshLink } from './live/mesh-link.ts';
 import { StoreHealth } from './live/store-health.ts';
@@ -58,15 +60,21 @@ const maxStreams = 256;
 
 /** Throws `config-invalid` for TLS files or a history URL that are of no use. */
 export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
-  const { logger, clock, random } = deps;
+  const { logger, random } = deps;
   const credentials = readEtcdCredentials(config);
+  const tls = credentials === undefined ? {} : { credentials };
+  const clock = new FleetTime({
+    clock: deps.clock,
+    logger,
+    serverDateMs: () => readServerDate({ endpoints: config.etcd, ...tls }),
+  });
   const store = openHistory(config.history, { logger, clock });
   const etcd = createEtcd({
     endpoints: config.etcd,
     clock,
     random,
     logger,
-    ...(credentials === undefined ? {} : { credentials }),
+    ...tls,
   });
   const keys = createKeys(config.prefix);
   const link = new MeshLink(etcd, keys, clock);
@@ -138,6 +146,7 @@ export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
   const start = async (): Promise<void> => {
     releasers.add('etcd', () => etcd.close());
     for (const [name, component] of [
+      ['fleet time', clock],
       ['history', store],
       ['view', link],
       ['feeds', feeds],

@@ -16,7 +16,7 @@ import { createKeys } from '../shared/protocol/keys.ts';
 import { encodeValue, type WorkerValue } from '../shared/protocol/values.ts';
 import type { WorkerConfig } from './config.ts';
 import type { Executor } from './executor/port.ts';
-import { FleetClock } from './mesh/fleet-clock.ts';
+import { FleetClock } from '../shared/mesh/fleet-clock.ts';
 import { Outbox } from './mesh/outbox.ts';
 import { SessionWatch } from './mesh/session-watch.ts';
 import { Settler } from './mesh/settler.ts';

@@ -1,6 +1,5 @@
 /** The mesh itself: workers, the overview, schedule previews, the live stream. */
 import { z } from 'zod';
-import type { Clock } from '../../shared/clock.ts';
 import { previewUnder } from '../../shared/calendar/preview.ts';
 import { CronmeshError, renderGot } from '../../shared/errors.ts';
 import { jobFieldsSchema } from '../../shared/job/definition.ts';
@@ -16,6 +15,7 @@ import { unknownCalendars } from '../jobs/exact-job.ts';
 import type { JobIndex } from '../jobs/job-index.ts';
 import { scheduleWords } from '../jobs/job-items.ts';
 import { topics, type ChangeHub, type Topic } from '../live/change-hub.ts';
+import type { FleetTime } from '../live/fleet-time.ts';
 import type { MeshLink } from '../live/mesh-link.ts';
 import type { StoreHealth } from '../live/store-health.ts';
 import type { OpenFires } from '../runs/open-fires.ts';
@@ -29,7 +29,7 @@ export interface MeshDeps {
   readonly storeHealth: StoreHealth;
   readonly streams: EventStreams;
   readonly hub: ChangeHub;
-  readonly clock: Clock;
+  readonly clock: FleetTime;
 }
 
 const shownUnreadable = 5;
@@ -176,7 +176,7 @@ function workerItems(link: MeshLink): Shape<typeof workerListShape>['items'] {
 }
 
 async function overview(deps: MeshDeps): Promise<Shape<typeof overviewShape>> {
-  const { link, index, calendarUses, openFires, storeHealth } = deps;
+  const { link, index, calendarUses, openFires, storeHealth, clock } = deps;
   const store = await storeHealth.check();
   const workers = { ready: 0, draining: 0, blocked: 0 };
   for (const { value } of link.view.snapshot.workers.values()) workers[value.state]++;
@@ -199,6 +199,9 @@ async function overview(deps: MeshDeps): Promise<Shape<typeof overviewShape>> {
       ? [`${things(jobs.attention, 'job')} stopped by a calendar that is not there or not valid.`]
       : []),
     ...(workers.blocked > 0 ? [`${things(workers.blocked, 'worker')} blocked.`] : []),
+    ...(clock.offMs === undefined
+      ? []
+      : [`The clock of this master is off by ${clock.offMs} ms; it goes by the fleet's.`]),
     ...unreadableNotes(link.view),
   ];
   return {

@@ -114,7 +114,10 @@ describe('live view of a master', () => {
     assert.deepEqual(overview.workers, { ready: 1, draining: 0, blocked: 1 });
     assert.equal(overview.running, 1);
     assert.equal(overview.store, 'ok');
-    assert.deepEqual(overview.notes, ['1 worker is blocked.']);
+    const [blocked, unreadable, ...more] = overview.notes;
+    assert.equal(blocked, '1 worker is blocked.');
+    assert.match(unreadable ?? '', /workers\/rubbish cannot be read: .* is not JSON/);
+    assert.deepEqual(more, []);
   });
 
   test('there is an end to how many streams one master serves', async () => {

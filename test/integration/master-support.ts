@@ -12,7 +12,7 @@ import { createMaster, type Master } from '../../master/master.ts';
 import { masterSchema } from '../../master/config.ts';
 import { problemSchema } from '../../master/http/problem.ts';
 import { isRecord } from '../../master/json-value.ts';
-import { systemClock } from '../../shared/clock.ts';
+import { systemClock, type Clock } from '../../shared/clock.ts';
 import { createEtcd } from '../../shared/etcd/create-etcd.ts';
 import type { Etcd, KeyValue } from '../../shared/etcd/port.ts';
 import { openHistory } from '../../shared/history/open-history.ts';
@@ -159,6 +159,7 @@ export class MasterRig {
   async master(
     settings: Readonly<Record<string, unknown>> = {},
     isReady = true,
+    clock: Clock = systemClock,
   ): Promise<MasterClient> {
     const config = masterSchema.parse({
       etcd: this.etcdServer.endpoints,
@@ -169,7 +170,7 @@ export class MasterRig {
     });
     const master = createMaster(config, {
       logger: this.logger,
-      clock: systemClock,
+      clock,
       random: Math.random,
     });
     await master.start();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Clock } from '../../shared/clock.ts';
 import { createLogger } from '../../shared/log.ts';
-import { FleetClock } from '../../worker/mesh/fleet-clock.ts';
+import { FleetClock } from '../../shared/mesh/fleet-clock.ts';
 
 /** Simulated time: timers fire in order as it is advanced; the wall clock can be stepped. */
 class FakeTime implements Clock {

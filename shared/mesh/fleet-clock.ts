@@ -1,12 +1,12 @@
 /**
  * Is this machine's wall clock right enough to claim? It is compared with the fleet: with the `Date`
  * header of etcd's answers, each of which bounds the offset to an interval of a second (asked in the
- * middle of what is left, the next answer halves it), or with the median of other workers' beats. It counts as verified while the last
- * comparison is under 30 s old, the offset is within 1 s, and wall minus monotonic has not jumped by
- * 250 ms since.
+ * middle of what is left, the next answer halves it), or with the median of other workers' beats. It
+ * counts as verified while the last comparison is under 30 s old, the offset is within 1 s, and wall
+ * minus monotonic has not jumped by 250 ms since.
  */
-import type { Clock } from '../../shared/clock.ts';
-import type { Logger } from '../../shared/log.ts';
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../log.ts';
 
 const maxAgeMs = 30_000;
 const maxOffsetMs = 1_000;
@@ -20,7 +20,7 @@ const turnMs = 1_000;
 export interface ClockVerdict {
   readonly ok: boolean;
   readonly reason?: string;
-  /** This worker's wall clock minus the fleet's, best estimate. */
+  /** This machine's wall clock minus the fleet's, best estimate. */
   readonly offsetMs?: number;
 }
 
