@@ -23,6 +23,7 @@ export function byJob(events: readonly CommitEvent[]): Map<string, Changes> {
     if (!event.key.startsWith(root)) continue;
     const [folder = '', name = '', ...rest] = event.key.slice(root.length).split('/');
     if (folder === 'session' || folder === 'workers' || folder === 'once') continue;
+    if (folder === 'calendars') continue;
     let changes = jobs.get(name);
     if (changes === undefined) {
       changes = {

@@ -7,9 +7,10 @@ import type { HistoryRow } from '../../shared/history/records.ts';
 import type { EtcdStore } from './etcd-store.ts';
 import type { SimWorker } from './fleet.ts';
 import { parse, root, text } from './commit-changes.ts';
-import type { Ledger, Settlement } from './ledger.ts';
+import type { Settlement } from './accounts.ts';
+import type { Ledger } from './ledger.ts';
 import type { RunOracle } from './run-oracle.ts';
-import { scheduleOfExpression } from './schedules.ts';
+import { scheduleOfExpression, textOf } from './schedules.ts';
 import type { SimStore } from './sim-spool.ts';
 import type { Violations } from './violations.ts';
 
@@ -63,9 +64,14 @@ function unlikeCursors(etcd: EtcdStore): string[] {
 function wantedSchedule(value: Buffer | undefined): string {
   if (value === undefined) return 'x';
   try {
-    const { cronExpr, timezone, enabled } = JSON.parse(value.toString()) as Record<string, unknown>;
+    const { cronExpr, timezone, enabled, calendars } = JSON.parse(value.toString()) as Record<
+      string,
+      unknown
+    >;
     if (enabled === false || typeof cronExpr !== 'string') return '-';
-    return scheduleOfExpression(cronExpr, timezone)?.canonical ?? '-';
+    const schedule = scheduleOfExpression(cronExpr, timezone);
+    if (schedule === undefined) return '-';
+    return textOf({ schedule, calendars: (calendars ?? []) as readonly string[] });
   } catch {
     return '-';
   }
@@ -102,5 +108,6 @@ function compare({ kind, outcome, value }: Settlement, row: HistoryRow | undefin
   if (row.fromTick !== value['fromTick'] || row.tick !== value['toTick']) {
     return `another span: ${row.fromTick ?? 0} to ${row.tick}`;
   }
-  return row.count === value['count'] ? '' : 'another count';
+  const isSame = row.count === value['count'] && row.excluded === value['excluded'];
+  return isSame ? '' : 'another count';
 }

@@ -3,13 +3,14 @@ import type { KeyValue } from '../../shared/etcd/port.ts';
 import type { JobInput } from '../../shared/job/definition.ts';
 import { pausedSchedule } from '../../shared/protocol/cursor.ts';
 import { readDefinition } from './job-book.ts';
-import { scheduleOfExpression } from './schedules.ts';
+import { scheduleOfExpression, textOf } from './schedules.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
 export interface Definition {
   readonly name: string;
   readonly cronExpr: string;
   readonly timezone: string;
+  readonly calendars: readonly string[];
   readonly enabled: boolean;
   readonly timeoutSeconds: number;
   readonly policies: Policies;
@@ -44,16 +45,16 @@ export function drawPolicies(random: SeededRandom): Policies {
 /** What its cursor must say. */
 export function countedBy(definition: Definition): string {
   if (!definition.enabled) return pausedSchedule;
-  return (
-    scheduleOfExpression(definition.cronExpr, definition.timezone)?.canonical ?? pausedSchedule
-  );
+  const { cronExpr, timezone, calendars } = definition;
+  const schedule = scheduleOfExpression(cronExpr, timezone);
+  return schedule === undefined ? pausedSchedule : textOf({ schedule, calendars });
 }
 
 /** Undefined for what is no definition. */
 export function readBack(name: string, kv: KeyValue): Definition | undefined {
   if (readDefinition(kv, 0).isMalformed) return undefined;
   const value = JSON.parse(kv.value.toString()) as Definition & JobInput;
-  const { cronExpr, timezone, enabled, timeoutSeconds } = value;
+  const { cronExpr, timezone, calendars, enabled, timeoutSeconds } = value;
   const { concurrency, maxConcurrent, misfire, misfireLimit, retries, startDeadlineSeconds } =
     value;
   const policies = {
@@ -64,5 +65,6 @@ export function readBack(name: string, kv: KeyValue): Definition | undefined {
     ...(retries === undefined ? {} : { retries }),
     ...(startDeadlineSeconds === undefined ? {} : { startDeadlineSeconds }),
   };
-  return { name, cronExpr, timezone: timezone ?? 'UTC', enabled, timeoutSeconds, policies };
+  const where = { timezone: timezone ?? 'UTC', calendars: calendars ?? [] };
+  return { name, cronExpr, ...where, enabled, timeoutSeconds, policies };
 }

@@ -2,6 +2,8 @@
  * The people and masters of a simulation: they create, edit, pause, delete and re-create jobs by the
  * protocol's own transactions, write keys by hand, trigger and kill, over a network of their own.
  */
+import { readCalendarEntry, type CalendarEntry } from '../../shared/calendar/calendar-entry.ts';
+import { calendarsIn } from '../../shared/calendar/counted-text.ts';
 import { isCronmeshError } from '../../shared/errors.ts';
 import type { JobInput } from '../../shared/job/definition.ts';
 import type { KeyValue, OpResult, Txn, TxnResult } from '../../shared/etcd/port.ts';
@@ -12,6 +14,7 @@ import { createAccountant } from '../../shared/protocol/missed-span.ts';
 import { requestTrigger } from '../../shared/protocol/trigger.ts';
 import { decodeValue, encodeValue, fireSchema } from '../../shared/protocol/values.ts';
 import { sleep } from '../../shared/clock.ts';
+import { CalendarKeeper, calendarNames } from './calendar-keeper.ts';
 import { countedBy, drawPolicies, readBack, type Definition } from './human-definitions.ts';
 import type { Ledger } from './ledger.ts';
 import type { PlainSchedule } from './schedules.ts';
@@ -35,6 +38,8 @@ export interface HumanOptions {
   readonly jobs: readonly string[];
   /** What jobs are given. */
   readonly schedules: readonly PlainSchedule[];
+  /** Of a job to use a calendar, for each of them. */
+  readonly calendarChance: number;
 }
 
 const keys = createKeys('/cron');
@@ -43,6 +48,7 @@ const sends = 4;
 
 export class Human {
   readonly #options: HumanOptions;
+  readonly #keeper: CalendarKeeper;
   #count = 0;
   #lease: { id: string; untilMs: number } | undefined;
 
@@ -51,6 +57,16 @@ export class Human {
 
   constructor(options: HumanOptions) {
     this.#options = options;
+    const { name, process, etcd, ledger, random, story } = options;
+    this.#keeper = new CalendarKeeper({
+      keys,
+      etcd,
+      ledger,
+      random: random.stream('calendars'),
+      wallMs: () => process.clock.wallMs(),
+      tell: (what) => story.tell(name, what),
+      send: (txn) => this.#send(txn),
+    });
     this.#emphases = this.#deeds('').map(() => options.random.pick([0.1, 1, 1, 4]));
   }
 
@@ -67,6 +83,10 @@ export class Human {
 
   async trigger(name: string): Promise<void> {
     await this.#quietly(() => this.#trigger(name));
+  }
+
+  async changeCalendar(): Promise<void> {
+    await this.#quietly(() => this.#keeper.put());
   }
 
   async putByHand(name: string): Promise<void> {
@@ -87,6 +107,7 @@ export class Human {
       [4, () => this.#killNamed(name)],
       [2, () => this.#killAll(name)],
       [1, () => this.#killByHand(name)],
+      [6, () => this.#keeper.act()],
     ];
   }
 
@@ -119,7 +140,7 @@ export class Human {
         seen: found.seen,
         definition: text,
         schedule: wanted === undefined ? '' : countedBy(wanted),
-        calendars: new Map(),
+        calendars: await this.#calendars(found.seen, wanted),
         nowMs: process.clock.wallMs(),
         accountant,
       });
@@ -161,6 +182,7 @@ export class Human {
       name,
       cronExpr,
       timezone,
+      calendars: calendarNames.filter(() => random.chance(this.#options.calendarChance)),
       enabled: true,
       timeoutSeconds: random.pick([5, 20, 60]),
       policies: drawPolicies(random),
@@ -171,10 +193,18 @@ export class Human {
     return random.chance(0.5) ? { ...was, policies: fresh.policies } : fresh;
   }
 
-  #textOf({ policies, ...definition }: Definition, description: string): string {
+  #textOf({ policies, calendars, ...definition }: Definition, description: string): string {
     this.#count++;
     const command = `${this.#options.name} ${this.#count}`;
-    const whole = { ...definition, ...policies, command, killGraceSeconds: 2, description };
+    const lists = calendars.length === 0 ? {} : { calendars: [...calendars] };
+    const whole = {
+      ...definition,
+      ...policies,
+      ...lists,
+      command,
+      killGraceSeconds: 2,
+      description,
+    };
     return JSON.stringify(whole satisfies JobInput);
   }
 
@@ -311,6 +341,24 @@ export class Human {
       },
       definition: job === undefined ? undefined : readBack(name, job),
     };
+  }
+
+  /** Those of the new definition, and those that the cursor counted with. */
+  async #calendars(
+    { cursorRaw }: SeenJob,
+    wanted: Definition | undefined,
+  ): Promise<ReadonlyMap<string, CalendarEntry | undefined>> {
+    const counted = calendarsIn(cursorRaw ?? '');
+    const names = [...new Set([...counted, ...(wanted?.calendars ?? [])])];
+    if (names.length === 0) return new Map();
+    const gets = names.map((name) => ({ get: { key: keys.calendar(name) } }));
+    const { results } = await this.#options.etcd.txn({ compare: [], success: gets, failure: [] });
+    return new Map(
+      names.map((name, index) => {
+        const kv = firstOf(results[index]);
+        return [name, kv && readCalendarEntry(name, kv)];
+      }),
+    );
   }
 
   async #passingLease(): Promise<string> {

@@ -1,6 +1,6 @@
 /** What the bookkeeping knows of one job name. */
 import type { KeyValue } from '../../shared/etcd/port.ts';
-import { scheduleOfExpression } from './schedules.ts';
+import { scheduleOfExpression, textOf } from './schedules.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -12,6 +12,7 @@ export interface DefinitionBook {
   readonly limit: number;
   /** What a cursor of it counts. */
   readonly counted: string;
+  readonly calendars: readonly string[];
   readonly concurrency: string;
   /** How many ticks of one write-off may be caught up on. */
   readonly catchUps: number;
@@ -80,6 +81,7 @@ const malformed = {
   enabled: false,
   limit: 1,
   counted: '-',
+  calendars: [],
   concurrency: '',
   catchUps: 0,
   retries: { max: 0, on: [] },
@@ -98,13 +100,15 @@ export function readDefinition(kv: KeyValue, revision: number): DefinitionBook {
   const isWhole = typeof command === 'string' && typeof cronExpr === 'string';
   const schedule = isWhole ? scheduleOfExpression(cronExpr, value['timezone']) : undefined;
   if (!isWhole || schedule === undefined) return { ...malformed, revision };
+  const calendars = (value['calendars'] ?? []) as readonly string[];
   const base = /^base (\d+)$/.exec(typeof description === 'string' ? description : '')?.[1];
   return {
     revision,
     isMalformed: false,
     enabled: value['enabled'] !== false,
     limit: concurrency === 'allow' ? Number(value['maxConcurrent'] ?? Infinity) : 1,
-    counted: value['enabled'] === false ? '-' : schedule.canonical,
+    counted: value['enabled'] === false ? '-' : textOf({ schedule, calendars }),
+    calendars,
     concurrency: typeof concurrency === 'string' ? concurrency : 'forbid',
     catchUps: misfire === 'skip' ? 0 : misfire === 'all' ? Number(value['misfireLimit']) : 1,
     retries: { max: 0, on: ['failed', 'timed-out', 'lost'], ...(value['retries'] as object) },

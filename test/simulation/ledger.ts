@@ -6,37 +6,24 @@
  */
 import type { Commit, CommitEvent, EtcdStore } from './etcd-store.ts';
 import { earlyBoundMs } from './bounds.ts';
+import type { Account, Settlement } from './accounts.ts';
+import { CalendarBook } from './calendar-book.ts';
 import { byJob, parse, readCursor, root, text, type Changes } from './commit-changes.ts';
 import { DecisionChecks } from './decision-checks.ts';
 import { JobBook, readDefinition, type FireBook, type Json } from './job-book.ts';
 import { OrderBook } from './order-book.ts';
-import { scheduleOfCanonical } from './schedules.ts';
+import { countedIn } from './schedules.ts';
 import type { SimTime } from './sim-time.ts';
 import type { Violations } from './violations.ts';
 
 const beats = `${root}workers/`;
-
-interface Account {
-  readonly what: string;
-  readonly covers: (tick: number) => boolean;
-}
-
-/** How a fire that is gone from etcd was settled, or a decision that was no fire. */
-export interface Settlement {
-  readonly name: string;
-  readonly kind: 'lost' | 'ended' | 'not-run';
-  /** Row of history that must tell of it. */
-  readonly rowId: string;
-  /** '' when etcd does not tell: the end of a run whose job is gone. */
-  readonly outcome: string;
-  readonly value: Json;
-}
 
 export class Ledger {
   readonly books = new Map<string, JobBook>();
   readonly orders: OrderBook;
   readonly settlements: Settlement[] = [];
   readonly firesByRun = new Map<string, FireBook>();
+  readonly calendars: CalendarBook;
   readonly #requests = new Map<string, string>();
   readonly #notRunIds = new Set<string>();
   readonly #store: EtcdStore;
@@ -57,6 +44,7 @@ export class Ledger {
     this.#violations = violations;
     this.#checks = new DecisionChecks(store, violations);
     this.orders = new OrderBook(violations);
+    this.calendars = new CalendarBook(time, violations, this.books);
     store.onCommit((commit) => this.#commit(commit));
   }
 
@@ -78,6 +66,7 @@ export class Ledger {
     // Most commits are one beat.
     if (events.length === 1 && events[0]?.key.startsWith(beats) === true) return;
     for (const [name, changes] of byJob(events)) this.#apply(this.book(name), changes, revision);
+    for (const event of events) this.calendars.apply(event);
   }
 
   #apply(book: JobBook, changes: Changes, revision: number): void {
@@ -113,8 +102,8 @@ export class Ledger {
     if (now.tick < before.tick) {
       this.#bad('a cursor never goes back', book, `${before.tick} to ${now.tick}`);
     }
-    const schedule = scheduleOfCanonical(before.schedule);
-    const due = schedule?.ticksIn(before.tick, now.tick) ?? [];
+    const counted = countedIn(before.schedule);
+    const due = counted?.schedule.ticksIn(before.tick, now.tick) ?? [];
     this.expectedTicks += due.length;
     for (const tick of due) {
       const by = accounts.filter(({ covers }) => covers(tick));
@@ -124,8 +113,10 @@ export class Ledger {
       }
       book.accounted.add(tick);
     }
-    for (const { what, covers } of accounts) {
-      if (!due.some(covers)) this.#bad('one account a tick', book, `${what} covers no due tick`);
+    for (const { what, covers, value } of accounts) {
+      const ticks = due.filter(covers);
+      if (ticks.length === 0) this.#bad('one account a tick', book, `${what} covers no due tick`);
+      else if (counted !== undefined) this.calendars.check(book, counted, ticks, value);
     }
   }
 
@@ -166,6 +157,7 @@ export class Ledger {
       accounts.push({
         what: `${text(value['outcome']) ?? ''} (${from}, ${to}]`,
         covers: (tick) => tick > from && tick <= to && !excepted.has(tick),
+        value,
       });
     }
     return accounts;

@@ -24,6 +24,7 @@ const folders = [
   'trigger',
   'once',
   'killer',
+  'calendars',
   'done',
   'state',
 ];
@@ -68,9 +69,13 @@ export function nameOf(txn: Txn): string {
   if (puts.has('jobs') || deletes.has('jobs')) return has('jobs') ? 'editJob' : '';
   if (puts.has('cursor')) {
     if (!has('session')) return 'adoptJob';
-    if (!has('lock')) return 'writeOff';
+    if (!has('lock')) {
+      const isPassedOver = putKeys.some((key) => key.includes('/skipped-'));
+      return isPassedOver && !puts.has('trigger') ? 'skipExcluded' : 'writeOff';
+    }
     return putKeys.some((key) => /\/trigger\/[^/]+\/q/.test(key)) ? 'queueTick' : 'refuseOverlap';
   }
+  if (has('calendars')) return puts.has('calendars') ? 'putCalendar' : 'deleteCalendar';
   if (puts.has('once')) return 'requestTrigger';
   if (puts.has('session')) return 'session begins';
   if (puts.has('workers')) return 'session beats';
@@ -218,6 +223,7 @@ export const mutants: readonly Mutant[] = [
   without('claimTick', 'this fire not there (other limits)', (c) => on('lock')(c) && !isRange(c)),
   without('claimTick', 'slot is free (limit n)', on('slot')),
   without('claimTick', 'session alive', on('session')),
+  without('claimTick', 'calendars as they allowed it', on('calendars')),
   changed('claimTick', 'else-read: the fire is mine', (txn) => ({ ...txn, failure: [] })),
   without('claimTrigger', 'definition as scheduled from', on('jobs')),
   without('claimTrigger', 'trigger exactly as seen', on('trigger')),
@@ -236,17 +242,24 @@ export const mutants: readonly Mutant[] = [
   without('writeOff', 'definition as scheduled from', on('jobs')),
   without('writeOff', 'cursor exactly as seen', on('cursor')),
   without('writeOff', 'session alive', on('session')),
+  without('writeOff', 'calendars as decided by', on('calendars')),
+  without('skipExcluded', 'definition as scheduled from', on('jobs')),
+  without('skipExcluded', 'cursor exactly as seen', on('cursor')),
+  without('skipExcluded', 'session alive', on('session')),
+  without('skipExcluded', 'calendars as decided by', on('calendars')),
   without('refuseOverlap', 'definition as scheduled from', on('jobs')),
   without('refuseOverlap', 'cursor exactly as seen', on('cursor')),
   withoutSessions('refuseOverlap', 'own'),
   withoutSessions('refuseOverlap', 'holders'),
   without('refuseOverlap', 'every holder’s fire as seen', on('lock')),
+  without('refuseOverlap', 'calendars as decided by', on('calendars')),
   without('queueTick', 'definition as scheduled from', on('jobs')),
   without('queueTick', 'cursor exactly as seen', on('cursor')),
   withoutSessions('queueTick', 'own'),
   withoutSessions('queueTick', 'holders'),
   without('queueTick', 'every holder’s fire as seen', on('lock')),
   without('queueTick', 'no trigger waits', on('trigger')),
+  without('queueTick', 'calendars as decided by', on('calendars')),
   without('completeRun', 'fire as claimed or re-owned', on('lock')),
   changed('completeRun', 'state only while the job lives', alwaysPutState),
   without('giveUpFire', 'fire as claimed or re-owned', on('lock')),
@@ -260,15 +273,20 @@ export const mutants: readonly Mutant[] = [
   without('forgetDone', 'record as spooled', on('done')),
   without('editJob', 'definition as read', on('jobs')),
   without('editJob', 'cursor as read', on('cursor')),
+  without('editJob', 'calendars as read', on('calendars')),
   changed('editJob', 'cursor to max(cursor, now)', keepTick),
   changed('editJob', 'tombstone of a deleted job', dropTombstone),
   changed('editJob', 'missed span of the old schedule', dropPut('done')),
   without('adoptJob', 'definition as seen', on('jobs')),
   without('adoptJob', 'cursor as seen', on('cursor')),
+  without('adoptJob', 'calendars as seen', on('calendars')),
   changed('adoptJob', 'cursor to max(cursor, now)', keepTick),
   changed('adoptJob', 'missed span of the old schedule', dropPut('done')),
   without('requestTrigger', 'request not taken before', on('once')),
   without('requestTrigger', 'definition of this life', on('jobs')),
+  without('putCalendar', 'calendar as seen', on('calendars')),
+  without('deleteCalendar', 'calendar as seen', on('calendars')),
+  without('deleteCalendar', 'no definition put since', on('jobs')),
   without('orderKill', 'the named fire is open', on('lock')),
   rule('start', 'guardian keeps the session deadline', { ignoresDeadline: true }),
   rule('start', 'guardian keeps the second after the claim', { ignoresStartBy: true }),

@@ -52,9 +52,12 @@ export function untilNext(
   return Math.max(0, atMs - nowMs);
 }
 
-export function storm(minutes = 4): Regime {
+/** In some the date changes, so that a calendar lets a tick fire and not the next one. */
+export function storm(random: SeededRandom, minutes = 4): Regime {
+  const intoTheDay =
+    Math.floor(random.between(0, minutes)) * minute + random.integer(0, 60) * 1_000;
   return {
-    originMs: usualOrigin,
+    originMs: random.chance(0.5) ? Date.UTC(2027, 0, 16) - intoTheDay : usualOrigin,
     ttlSeconds: [5, 5, 8, 15],
     workers: [2, 3, 4, 5],
     jobs: [1, 6],

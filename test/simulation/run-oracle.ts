@@ -5,7 +5,8 @@
 import type { EndedBy, RunSpec } from '../../worker/executor/port.ts';
 import { earlyBoundMs, freshMs } from './bounds.ts';
 import type { FireBook } from './job-book.ts';
-import type { Ledger, Settlement } from './ledger.ts';
+import type { Settlement } from './accounts.ts';
+import type { Ledger } from './ledger.ts';
 import type { RunWitness } from './sim-executor.ts';
 import type { SimTime } from './sim-time.ts';
 import type { Story } from './story.ts';

@@ -58,13 +58,32 @@ export const daySchedules: readonly PlainSchedule[] = ofTheDay.map((each) => nam
 
 const all = [...plainSchedules, ...daySchedules];
 const byCanonical = new Map(all.map((schedule) => [schedule.canonical, schedule]));
+const byZoned = new Map(all.map((schedule) => [zoned(schedule), schedule]));
 const byExpression = new Map(
   all.map((schedule) => [`${schedule.timezone} ${schedule.cronExpr}`, schedule]),
 );
 
+/** What a cursor counts: a schedule, on the dates that calendars allow. */
+export interface Counted {
+  readonly schedule: PlainSchedule;
+  readonly calendars: readonly string[];
+}
+
 /** Undefined for `-`, `x` and what is no schedule of ours: no tick is due then. */
-export function scheduleOfCanonical(canonical: string): PlainSchedule | undefined {
-  return byCanonical.get(canonical);
+export function countedIn(text: string): Counted | undefined {
+  const [canonical = '', names = ''] = text.split(' calendars=');
+  const schedule = names === '' ? byCanonical.get(canonical) : byZoned.get(canonical);
+  return schedule && { schedule, calendars: names === '' ? [] : names.split(',') };
+}
+
+export function textOf({ schedule, calendars }: Counted): string {
+  if (calendars.length === 0) return schedule.canonical;
+  return `${zoned(schedule)} calendars=${calendars.toSorted().join(',')}`;
+}
+
+/** A period's own text has no zone. */
+function zoned({ canonical, timezone }: PlainSchedule): string {
+  return canonical.endsWith(` ${timezone}`) ? canonical : `${canonical} ${timezone}`;
 }
 
 export function scheduleOfExpression(

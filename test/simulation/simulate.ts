@@ -111,6 +111,7 @@ class World {
   readonly #weather: Weather;
   readonly #jobs: readonly string[];
   readonly #ttlSeconds: number;
+  readonly #calendarChance: number;
   #isBusy = true;
 
   constructor(options: SimOptions) {
@@ -135,6 +136,7 @@ class World {
     if (draw.chance(0.2)) grantLonger(this.#etcd);
     const ttlSeconds = draw.pick(this.#regime.ttlSeconds);
     this.#ttlSeconds = ttlSeconds;
+    this.#calendarChance = random.stream('calendars').pick([0, 0.15, 0.5]);
     const workerCount = options.workers ?? draw.pick(this.#regime.workers);
     const jobCount = options.jobs ?? draw.integer(...this.#regime.jobs);
     this.#jobs = Array.from({ length: jobCount }, (_, i) => `job-${i + 1}`);
@@ -196,6 +198,7 @@ class World {
       for (const { machine } of this.#workers) this.#keepClock(machine, random);
     }
     this.#flurry(random);
+    if (this.#calendarChance > 0) this.#turnCalendars(this.#random.stream('turns'));
     this.#weather.start();
     await this.#until(this.#regime.durationMs);
     this.#isBusy = false;
@@ -206,8 +209,10 @@ class World {
     );
     // From here on nothing is an excuse any more.
     this.#ledger.mustRunFromMs = this.#time.trueWallMs;
+    this.#ledger.calendars.mustTellFromMs = this.#time.trueWallMs;
     await this.#until(this.#time.nowMs + this.#regime.calmMs);
     this.#ledger.mustRunFromMs = Infinity;
+    this.#ledger.calendars.mustTellFromMs = Infinity;
     for (const name of this.#jobs) void first?.settleDown(name);
     this.#story.tell('world', 'every job is paused');
     const endMs = this.#time.nowMs + quietLimitMs;
@@ -307,6 +312,20 @@ class World {
     });
   }
 
+  /** A calendar is turned over at the very moment at which most jobs are due. */
+  #turnCalendars(random: SeededRandom): void {
+    this.#time.after(random.exponential(this.#regime.deedMs * 1.5), () => {
+      if (!this.#isBusy) return;
+      const toTickMs = 10_000 - (this.#time.trueWallMs % 10_000);
+      for (const human of this.#humans) {
+        this.#time.after(Math.max(0, toTickMs + random.between(-250, 350)), () => {
+          void human.changeCalendar();
+        });
+      }
+      this.#turnCalendars(random);
+    });
+  }
+
   #machine(name: string, random: SeededRandom): SimMachine {
     const isFair = this.#options.isFair === true;
     const { keepsClocks } = this.#regime;
@@ -345,6 +364,7 @@ class World {
         story: this.#story,
         jobs: this.#jobs,
         schedules: this.#regime.schedules,
+        calendarChance: this.#calendarChance,
       }),
     );
     return link;
@@ -352,7 +372,9 @@ class World {
 }
 
 function regimeOf({ hours, minutes }: SimOptions, random: SeededRandom): Regime {
-  return hours === undefined ? storm(minutes) : operation(hours, random.stream('regime'));
+  return hours === undefined
+    ? storm(random.stream('regime'), minutes)
+    : operation(hours, random.stream('regime'));
 }
 
 /** A server with a long election: its least TTL is above what the mesh asks for. */

@@ -41,6 +41,16 @@ export function offsetAt(name: ZoneName, atMs: number): number {
   return zones[name].findLast(({ fromMs }) => fromMs <= atMs)?.offsetMs ?? 0;
 }
 
+/** `YYYY-MM-DD` on the clocks of a zone. */
+export function localDate(name: string, atMs: number): string {
+  if (!isZone(name)) throw new RangeError(`no clocks of ${name} are written down`);
+  return new Date(atMs + offsetAt(name, atMs)).toISOString().slice(0, 10);
+}
+
+function isZone(name: string): name is ZoneName {
+  return Object.hasOwn(zones, name);
+}
+
 /** An interval: the minutes of every hour that are multiples of `every`, plus `phase`. */
 export function intervalTicks(
   name: ZoneName,
