@@ -39,6 +39,9 @@ export class SimWorker {
   readonly disk = new SimDisk();
   readonly slots: number;
   mostMessageMs = 2;
+  /** Faults that it suffers now, and when the last one ended. */
+  #ailments = 0;
+  #lastAilmentMs = 0;
   readonly #parts: FleetParts;
   readonly #random: SeededRandom;
   #life = 0;
@@ -66,6 +69,23 @@ export class SimWorker {
 
   get isUp(): boolean {
     return this.#process !== undefined;
+  }
+
+  /** Since when nothing ails it; Infinity when something does. */
+  get wellSinceMs(): number {
+    return this.#ailments > 0 ? Infinity : this.#lastAilmentMs;
+  }
+
+  /** A fault begins; the returned function ends it. */
+  ail(): () => void {
+    this.#ailments++;
+    let isOver = false;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      this.#ailments--;
+      this.#lastAilmentMs = this.machine.time.nowMs;
+    };
   }
 
   get process(): SimProcess | undefined {

@@ -22,14 +22,18 @@ type Policies = Pick<
   'concurrency' | 'maxConcurrent' | 'misfire' | 'misfireLimit' | 'retries' | 'startDeadlineSeconds'
 >;
 
-export function drawPolicies(random: SeededRandom): Policies {
-  const concurrency = random.weighted<Policies>([
+/** `fondOf`: how much more often than others somebody chooses each of the ways to run side by side. */
+export function drawPolicies(random: SeededRandom, fondOf: readonly number[]): Policies {
+  const ways: readonly (readonly [number, Policies])[] = [
     [5, { concurrency: 'forbid' }],
     [3, { concurrency: 'queue' }],
     [3, { concurrency: 'replace' }],
     [1, { concurrency: 'allow' }],
     [4, { concurrency: 'allow', maxConcurrent: random.integer(2, 3) }],
-  ]);
+  ];
+  const concurrency = random.weighted(
+    ways.map(([weight, way], index) => [weight * (fondOf[index] ?? 1), way] as const),
+  );
   const misfire = random.pick<Policies>([
     {},
     { misfire: 'skip' },

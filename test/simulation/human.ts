@@ -54,6 +54,8 @@ export class Human {
 
   /** What this person does more often than others, or hardly ever. */
   readonly #emphases: readonly number[];
+  /** And which way jobs may run beside each other it likes best. */
+  readonly #fondOf: readonly number[];
 
   constructor(options: HumanOptions) {
     this.#options = options;
@@ -68,6 +70,7 @@ export class Human {
       send: (txn) => this.#send(txn),
     });
     this.#emphases = this.#deeds('').map(() => options.random.pick([0.1, 1, 1, 4]));
+    this.#fondOf = Array.from({ length: 5 }, () => options.random.pick([0.2, 1, 1, 6]));
   }
 
   /** Something a person may do; never throws for what a network does. */
@@ -93,11 +96,21 @@ export class Human {
     await this.#quietly(() => this.#putByHand(name));
   }
 
+  /** Only the policies change: the cursor stays as it is. */
+  async changePolicies(name: string): Promise<void> {
+    await this.#quietly(() => this.#changePolicies(name));
+  }
+
+  async killAll(name: string): Promise<void> {
+    await this.#quietly(() => this.#killAll(name));
+  }
+
   #deeds(name: string): readonly (readonly [number, () => Promise<unknown>])[] {
     return [
       [5, () => this.edit(name, (was) => this.#changed(name, was))],
       [3, () => this.edit(name, (was) => was && { ...was, enabled: false })],
       [4, () => this.edit(name, (was) => was && { ...was, enabled: true })],
+      [2, () => this.#changePolicies(name)],
       [2, () => this.edit(name, () => undefined)],
       [4, () => this.edit(name, (was) => was ?? this.#changed(name, undefined))],
       [2, () => this.#putByHand(name)],
@@ -175,6 +188,14 @@ export class Human {
     }
   }
 
+  #changePolicies(name: string): Promise<boolean> {
+    return this.edit(name, (was) => was && { ...was, policies: this.#policies() });
+  }
+
+  #policies(): Definition['policies'] {
+    return drawPolicies(this.#options.random, this.#fondOf);
+  }
+
   #changed(name: string, was: Definition | undefined): Definition {
     const { random, schedules } = this.#options;
     const { cronExpr, timezone } = random.pick(schedules);
@@ -185,7 +206,7 @@ export class Human {
       calendars: calendarNames.filter(() => random.chance(this.#options.calendarChance)),
       enabled: true,
       timeoutSeconds: random.pick([5, 20, 60]),
-      policies: drawPolicies(random),
+      policies: this.#policies(),
     };
     if (was === undefined) return fresh;
     // Often only the command changes: the cursor then stays as it is.

@@ -79,7 +79,7 @@ export class Ledger {
     if (changes.cursor?.kv !== undefined) this.#checks.counts(book, changes.cursor.kv);
     this.#triggers(book, changes);
     this.#goneFires(book, changes, revision);
-    this.orders.note(book, changes, revision);
+    this.orders.note(book, changes, revision, this.#time.nowMs);
   }
 
   #defined(book: JobBook, { kv, previous }: CommitEvent, revision: number): void {

@@ -13,16 +13,22 @@ interface Order {
 
 export class OrderBook {
   readonly #orders: Order[] = [];
+  /** Those in etcd now: by job and run, '' for all of the job. */
+  readonly #standing = new Map<string, { readonly revision: number; readonly atMs: number }>();
   readonly #violations: Violations;
 
   constructor(violations: Violations) {
     this.#violations = violations;
   }
 
-  note(book: JobBook, changes: Changes, revision: number): void {
+  note(book: JobBook, changes: Changes, revision: number, atMs: number): void {
     const { name } = book;
     for (const [id, { kv }] of changes.orders) {
-      if (kv === undefined) continue;
+      if (kv === undefined) {
+        this.#standing.delete(`${name}/${id}`);
+        continue;
+      }
+      this.#standing.set(`${name}/${id}`, { revision, atMs });
       const by = text(parse(kv.value)['by']);
       const isOpen = [...book.fires.values()].some(({ runId }) => runId === id);
       if (id !== '' && by?.startsWith('human') === true && !isOpen) {
@@ -33,6 +39,15 @@ export class OrderBook {
       }
       this.#orders.push({ name, runId: id === '' ? undefined : id, revision, by });
     }
+  }
+
+  /** Since when an order that is still there stands against that run; undefined: none does. */
+  standsSinceMs(job: string, runId: string, claimRevision: number): number | undefined {
+    const since = ['', runId].flatMap((id) => {
+      const order = this.#standing.get(`${job}/${id}`);
+      return order !== undefined && claimRevision < order.revision ? [order.atMs] : [];
+    });
+    return since.length === 0 ? undefined : Math.min(...since);
   }
 
   /** Whether an order of `by` was given that stands against that run. */

@@ -11,6 +11,13 @@ import { clockChanges } from './zoned-ticks.ts';
 const minute = 60_000;
 const hour = 60 * minute;
 
+/** Around every multiple of `everyMs`, from `fromMs` before it to `untilMs` after it. */
+export interface Aim {
+  readonly everyMs: number;
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
 export interface Regime {
   /** The true wall time at which it begins, epoch ms. */
   readonly originMs: number;
@@ -31,24 +38,25 @@ export interface Regime {
   readonly upkeepMs: number;
   /** Wall clocks are kept right from outside, but for one in ten; and somebody looks after that one. */
   readonly keepsClocks: boolean;
-  /** Faults and deeds gather around the full minutes, at which everything is due. */
-  readonly isAimed: boolean;
+  /** Faults and deeds gather around the multiples of it, at which fires are due. */
+  readonly aim: Aim | undefined;
   /** Mean time between two faults of one worker: one of these. */
   readonly faultMs: readonly number[];
 }
 
 const usualOrigin = Date.UTC(2027, 0, 15, 8, 0, 0);
 
-/** Time to the next event of its kind; if `isAimed`, more often than not close to a full minute. */
+/** Time to the next event of its kind; more often than not where it is aimed at. */
 export function untilNext(
   random: SeededRandom,
   meanMs: number,
   nowMs: number,
-  isAimed: boolean,
+  aim: Aim | undefined,
 ): number {
   const delayMs = random.exponential(meanMs);
-  if (!isAimed || random.chance(0.4)) return delayMs;
-  const atMs = Math.ceil((nowMs + delayMs) / minute) * minute + random.between(-2_000, 2_500);
+  if (aim === undefined || random.chance(0.4)) return delayMs;
+  const { everyMs, fromMs, untilMs } = aim;
+  const atMs = Math.ceil((nowMs + delayMs) / everyMs) * everyMs + random.between(-fromMs, untilMs);
   return Math.max(0, atMs - nowMs);
 }
 
@@ -69,7 +77,7 @@ export function storm(random: SeededRandom, minutes = 4): Regime {
     compactMs: 20_000,
     upkeepMs: Infinity,
     keepsClocks: false,
-    isAimed: false,
+    aim: random.chance(0.5) ? { everyMs: 1_000, fromMs: 200, untilMs: 400 } : undefined,
     faultMs: [8_000, 20_000, 40_000],
   };
 }
@@ -96,7 +104,7 @@ export function operation(hours: number, random: SeededRandom): Regime {
     compactMs: 5 * minute,
     upkeepMs: 45 * minute,
     keepsClocks: true,
-    isAimed: true,
+    aim: { everyMs: minute, fromMs: 2_000, untilMs: 2_500 },
     faultMs: [15 * minute, 45 * minute, 3 * hour],
   };
 }

@@ -16,7 +16,14 @@ interface Running {
   readonly worker: string;
   readonly spec: RunSpec;
   readonly fire: FireBook | undefined;
+  readonly startedMs: number;
+  isKillAsked: boolean;
 }
+
+/** An order is obeyed within it: a slow watch, a slow network, a list that is read again. */
+const obeyedWithinMs = 3_000;
+/** And after trouble of the worker: a silent watch is noticed after 4 s. */
+const recoveredWithinMs = 10_000;
 
 export class RunOracle implements RunWitness {
   readonly #ledger: Ledger;
@@ -26,6 +33,8 @@ export class RunOracle implements RunWitness {
   readonly #running = new Map<string, Running>();
   readonly #started = new Set<string>();
   starts = 0;
+  /** Since when nothing ails that worker; Infinity when something does. */
+  wellSinceMs: (worker: string) => number = () => Infinity;
 
   constructor(ledger: Ledger, time: SimTime, story: Story, violations: Violations) {
     this.#ledger = ledger;
@@ -57,16 +66,22 @@ export class RunOracle implements RunWitness {
     }
     this.#checkDefinition(fire, spec);
     this.#checkOverlap(worker, spec, fire);
-    this.#running.set(spec.runId, { worker, spec, fire });
+    const startedMs = this.#time.nowMs;
+    this.#running.set(spec.runId, { worker, spec, fire, startedMs, isKillAsked: false });
   }
 
   ended(worker: string, spec: RunSpec, how: EndedBy | 'worker-died'): void {
     this.#story.tell(worker, `ends ${spec.job} run ${spec.runId}: ${how}`);
+    const running = this.#running.get(spec.runId);
     this.#running.delete(spec.runId);
+    if (running !== undefined && (how === 'itself' || how === 'timeout'))
+      this.#checkObeyed(running);
   }
 
   killAsked(worker: string, spec: RunSpec, reason: string): void {
     this.#story.tell(worker, `kills ${spec.job} run ${spec.runId}: ${reason}`);
+    const running = this.#running.get(spec.runId);
+    if (running !== undefined) running.isKillAsked = true;
     this.checkOrder(spec.runId, spec.job, reason);
   }
 
@@ -79,6 +94,21 @@ export class RunOracle implements RunWitness {
     const claimRevision = fire?.claimRevision ?? Infinity;
     if (this.#ledger.orders.hits(job, runId, claimRevision, signed)) return;
     this.#violations.report('an order hits only what it named', `${job} run ${runId}: ${reason}`);
+  }
+
+  /** The run was left to its own end, though there is an order against it that its worker can see. */
+  #checkObeyed({ worker, spec, fire, startedMs, isKillAsked }: Running): void {
+    if (isKillAsked || fire === undefined) return;
+    const { orders } = this.#ledger;
+    const sinceMs = orders.standsSinceMs(spec.job, spec.runId, fire.claimRevision);
+    if (sinceMs === undefined) return;
+    const wellMs = this.wellSinceMs(worker);
+    const fromMs = Math.max(sinceMs, startedMs);
+    const byMs =
+      wellMs < fromMs ? fromMs + obeyedWithinMs : Math.max(fromMs, wellMs) + recoveredWithinMs;
+    if (this.#time.nowMs <= byMs) return;
+    const standsMs = Math.round(this.#time.nowMs - sinceMs);
+    this.#bad('an order is obeyed', spec, `one stands for ${standsMs} ms, on ${worker}`);
   }
 
   #checkDefinition(fire: FireBook, spec: RunSpec): void {

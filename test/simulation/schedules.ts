@@ -15,6 +15,7 @@ export interface PlainSchedule {
 }
 
 const everySeconds: readonly (readonly [string, number, number])[] = [
+  ['* * * * * *', 1_000, 0],
   ['*/2 * * * * *', 2_000, 0],
   ['@every 3s', 3_000, 0],
   ['*/5 * * * * *', 5_000, 0],

@@ -113,6 +113,7 @@ class World {
   readonly #ttlSeconds: number;
   readonly #calendarChance: number;
   #isBusy = true;
+  #troubles = 0;
 
   constructor(options: SimOptions) {
     this.#options = options;
@@ -167,6 +168,8 @@ class World {
       this.#workers.push(new SimWorker(parts, machine, link, slots, random.stream(`worker ${i}`)));
     }
     for (let i = 1; i <= masters; i++) links.push(this.#addHuman(`human-${i}`));
+    this.#oracle.wellSinceMs = (name) =>
+      this.#workers.find((worker) => worker.name === name)?.wellSinceMs ?? Infinity;
     this.#weather = new Weather({
       time: this.#time,
       etcd: this.#etcd,
@@ -177,7 +180,8 @@ class World {
       story: this.#story,
       meanMs: options.isFair === true ? 0 : draw.pick(this.#regime.faultMs),
       compactMs: this.#regime.compactMs,
-      isAimed: this.#regime.isAimed,
+      aim: this.#regime.aim,
+      onMended: () => this.#afterTrouble(),
     });
     const facts = `ttl ${mixed === undefined ? `${ttlSeconds} s` : 'mixed'}, ${workerCount} workers, ${jobCount} jobs`;
     this.#story.tell('world', `seed ${options.seed}: ${facts}`);
@@ -265,8 +269,8 @@ class World {
   }
 
   #busy(human: Human, random: SeededRandom): void {
-    const { deedMs, isAimed } = this.#regime;
-    this.#time.after(untilNext(random, deedMs, this.#time.nowMs, isAimed), () => {
+    const { deedMs, aim } = this.#regime;
+    this.#time.after(untilNext(random, deedMs, this.#time.nowMs, aim), () => {
       if (!this.#isBusy) return;
       void human.act();
       this.#busy(human, random);
@@ -292,6 +296,15 @@ class World {
     });
   }
 
+  /** When etcd is back there is much to catch up on: now people change how that is done. */
+  #afterTrouble(): void {
+    const random = this.#random.stream(`trouble ${this.#troubles++}`);
+    for (const human of this.#humans) {
+      const name = random.pick(this.#jobs);
+      this.#time.after(random.between(0, 2_500), () => void human.changePolicies(name));
+    }
+  }
+
   /** Everybody at the same job at the same time, and at the moment it is due. */
   #flurry(random: SeededRandom): void {
     this.#time.after(random.exponential(this.#regime.flurryMs), () => {
@@ -302,6 +315,8 @@ class World {
         [5, (human) => human.act(name)],
         [4, (human) => human.trigger(name)],
         [1, (human) => human.putByHand(name)],
+        [4, (human) => human.changePolicies(name)],
+        [2, (human) => human.killAll(name)],
       ]);
       for (const human of [...this.#humans, ...this.#humans]) {
         this.#time.after(Math.max(0, toSecondMs + random.between(-150, 250)), () => {

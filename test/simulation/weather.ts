@@ -4,7 +4,7 @@
  */
 import type { EtcdStore } from './etcd-store.ts';
 import type { SimWorker } from './fleet.ts';
-import { untilNext } from './regime.ts';
+import { untilNext, type Aim } from './regime.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { Link } from './link.ts';
 import type { SimStore } from './sim-spool.ts';
@@ -24,7 +24,9 @@ interface WeatherOptions {
   readonly meanMs: number;
   /** Mean time between two compactions, ms. */
   readonly compactMs: number;
-  readonly isAimed: boolean;
+  readonly aim: Aim | undefined;
+  /** Etcd is back for everybody. */
+  readonly onMended: () => void;
 }
 
 type Fault = readonly [weight: number, apply: (worker: SimWorker) => void];
@@ -36,6 +38,8 @@ export class Weather {
   readonly #options: WeatherOptions;
   readonly #random: SeededRandom;
   readonly #faults: readonly Fault[];
+  /** What will end the faults of now. */
+  readonly #ends = new Set<() => void>();
   #isOver = false;
 
   constructor(options: WeatherOptions) {
@@ -74,11 +78,12 @@ export class Weather {
       worker.process?.resume();
       worker.start();
     }
+    for (const end of this.#ends) end();
   }
 
   #again(meanMs: number, what: () => void): void {
-    const { time, isAimed } = this.#options;
-    const delayMs = untilNext(this.#random, meanMs, time.nowMs, isAimed);
+    const { time, aim } = this.#options;
+    const delayMs = untilNext(this.#random, meanMs, time.nowMs, aim);
     time.after(delayMs, () => {
       if (this.#isOver) return;
       what();
@@ -91,11 +96,18 @@ export class Weather {
     this.#options.story.tell(who, `~ ${what}${until}`);
   }
 
-  /** Sets, and takes back when the time is over. */
-  #during(ms: number, set: () => void, reset: () => void): void {
+  /** Sets, and takes back when the time is over; what it does to `whom` is over then, too. */
+  #during(whom: readonly SimWorker[], ms: number, set: () => void, reset: () => void): void {
+    const ends = whom.map((worker) => worker.ail());
+    for (const end of ends) this.#ends.add(end);
     set();
     this.#options.time.after(ms, () => {
-      if (!this.#isOver) reset();
+      if (this.#isOver) return;
+      reset();
+      for (const end of ends) {
+        end();
+        this.#ends.delete(end);
+      }
     });
   }
 
@@ -133,6 +145,7 @@ export class Weather {
       case 0:
         this.#tell('store', 'is down', ms);
         this.#during(
+          workers,
           ms,
           () => (history.isDown = true),
           () => (history.isDown = false),
@@ -141,14 +154,19 @@ export class Weather {
       case 1:
         this.#tell('etcd', 'is down', ms);
         this.#during(
+          workers,
           ms,
           each((link) => (link.state = 'refused')),
-          each((link) => (link.state = 'up')),
+          () => {
+            each((link) => (link.state = 'up'))();
+            this.#options.onMended();
+          },
         );
         return;
       case 2:
         this.#tell('etcd', 'loses one message in five', ms);
         this.#during(
+          workers,
           ms,
           each((link) => (link.lossChance = 0.2)),
           each((link) => (link.lossChance = 0)),
@@ -156,7 +174,12 @@ export class Weather {
         return;
       default:
         this.#tell('etcd', 'every watch is cut');
-        each((link) => link.cutWatch())();
+        this.#during(
+          workers,
+          1_000,
+          each((link) => link.cutWatch()),
+          () => undefined,
+        );
     }
   }
 
@@ -165,6 +188,7 @@ export class Weather {
     if (process === undefined || process.isPaused) return;
     this.#tell(worker.name, 'is paused', ms);
     this.#during(
+      [worker],
       ms,
       () => process.pause(),
       () => {
@@ -181,6 +205,7 @@ export class Weather {
       [1, () => this.#random.between(3_000, 60_000)],
     ])();
     this.#during(
+      [worker],
       ms,
       () => worker.crash(),
       () => worker.start(),
@@ -189,10 +214,16 @@ export class Weather {
 
   #stop(worker: SimWorker): void {
     if (!worker.isUp) return;
+    const end = worker.ail();
+    this.#ends.add(end);
     worker.stop();
     const startLater = (): void => {
-      if (worker.isUp) this.#options.time.after(5_000, startLater);
-      else worker.start();
+      if (worker.isUp) {
+        this.#options.time.after(5_000, startLater);
+        return;
+      }
+      worker.start();
+      end();
     };
     this.#options.time.after(this.#random.between(5_000, 20_000), startLater);
   }
@@ -205,6 +236,7 @@ export class Weather {
     const state = this.#random.chance(0.7) ? 'silent' : 'refused';
     this.#tell(worker.name, `is cut off (${state})`, ms);
     this.#during(
+      [worker],
       ms,
       () => (worker.link.state = state),
       () => (worker.link.state = 'up'),
@@ -215,6 +247,7 @@ export class Weather {
     const ms = this.#random.between(200, 8_000);
     this.#tell(worker.name, 'gets no replies', ms);
     this.#during(
+      [worker],
       ms,
       () => (worker.link.repliesLost = true),
       () => (worker.link.repliesLost = false),
@@ -226,6 +259,7 @@ export class Weather {
     const slowMs = this.#random.pick([300, 1_500, 6_000]);
     this.#tell(worker.name, `has a network that takes up to ${slowMs} ms`, ms);
     this.#during(
+      [worker],
       ms,
       () => Object.assign(worker.link, { slowChance: 0.3, slowMs }),
       () => Object.assign(worker.link, { slowChance: 0, slowMs: 0 }),
@@ -252,11 +286,17 @@ export class Weather {
     switch (this.#random.integer(0, 2)) {
       case 0:
         this.#tell(worker.name, 'has its watch cut');
-        link.cutWatch();
+        this.#during(
+          [worker],
+          1_000,
+          () => link.cutWatch(),
+          () => undefined,
+        );
         return;
       case 1:
         this.#tell(worker.name, 'has a watch that hangs', ms);
         this.#during(
+          [worker],
           ms,
           () => (link.isWatchHung = true),
           () => (link.isWatchHung = false),
@@ -266,6 +306,7 @@ export class Weather {
         const lagMs = this.#random.pick([200, 1_500, 6_000]);
         this.#tell(worker.name, `has a watch that lags up to ${lagMs} ms`, ms);
         this.#during(
+          [worker],
           ms,
           () => (link.watchLagMs = lagMs),
           () => (link.watchLagMs = 0),
@@ -297,6 +338,7 @@ export class Weather {
     const ms = this.#random.between(1_000, 25_000);
     this.#tell(worker.name, 'speaks to a deposed leader', ms);
     this.#during(
+      [worker],
       ms,
       () => (worker.link.isDeposed = true),
       () => (worker.link.isDeposed = false),
@@ -309,6 +351,7 @@ export class Weather {
     if (this.#random.chance(0.5)) {
       this.#tell(worker.name, 'has a full disk', ms);
       this.#during(
+        [worker],
         ms,
         () => (disk.isRefusing = true),
         () => (disk.isRefusing = false),
@@ -316,6 +359,7 @@ export class Weather {
     } else {
       this.#tell(worker.name, 'has a slow disk', ms);
       this.#during(
+        [worker],
         ms,
         () => (disk.slowMs = 2_000),
         () => (disk.slowMs = 3),
@@ -327,6 +371,7 @@ export class Weather {
     const ms = this.#random.between(1_000, 15_000);
     this.#tell(worker.name, 'has a slow guardian', ms);
     this.#during(
+      [worker],
       ms,
       () => (worker.mostMessageMs = 6_000),
       () => (worker.mostMessageMs = 2),
