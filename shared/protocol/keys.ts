@@ -27,6 +27,8 @@ export interface Keys {
   trigger(name: string, triggerId: string): string;
   /** All triggers of a job that wait, as one range for a guard. */
   triggers(name: string): KeyRange;
+  /** Those of them that stand for queued ticks. */
+  queued(name: string): KeyRange;
   once(requestId: string): string;
   /** An order against all runs of the job, or against the named run. */
   killer(name: string, runId?: string): string;
@@ -67,12 +69,27 @@ export function createKeys(prefix: string): Keys {
       key: `${root}trigger/${name}/`,
       rangeEnd: prefixEnd(`${root}trigger/${name}/`),
     }),
+    queued: (name) => ({
+      key: `${root}trigger/${name}/${queuedMark}`,
+      rangeEnd: prefixEnd(`${root}trigger/${name}/${queuedMark}`),
+    }),
     once: (requestId) => `${root}once/${requestId}`,
     killer: (name, runId) => `${root}killer/${name}${runId === undefined ? '' : `/${runId}`}`,
     done: (name, id) => `${root}done/${name}/${id}`,
     state: (name) => `${root}state/${name}`,
     parse: (key) => (key.startsWith(root) ? parsePath(key.slice(root.length)) : undefined),
   };
+}
+
+/** How ids of triggers begin that stand for queued ticks; no other trigger's does. */
+const queuedMark = 'q';
+
+export function queuedTriggerId(tick: number): string {
+  return `${queuedMark}${tick}`;
+}
+
+export function isQueuedTrigger(triggerId: string): boolean {
+  return triggerId.startsWith(queuedMark);
 }
 
 const namedKinds: Readonly<Record<string, 'job' | 'cursor' | 'state'>> = {

@@ -80,8 +80,9 @@ export function refuseOverlap(refusal: TickRefusal, holders: readonly Holder[]):
 }
 
 /**
- * 6, for `queue` and `replace`. As refuseOverlap, and no trigger of the job waits yet: one trigger
- * takes the tick's place; for `replace` there is an order against each holder beside it.
+ * 6, for `queue` and `replace`. As refuseOverlap, and one trigger takes the tick's place. For `queue`
+ * no trigger of the job waits yet; for `replace` no other tick does (a retry that waits for its hour
+ * is no reason to let the earlier run go on), and there is an order against each holder beside it.
  */
 export function queueTick(
   move: TickMove & NewTrigger,
@@ -89,7 +90,12 @@ export function queueTick(
   order: OrderValue | undefined,
 ): Txn {
   const { keys, name } = move;
-  const noneWaits: Compare = { ...keys.triggers(name), target: 'create', op: '=', value: 0 };
+  const noneWaits: Compare = {
+    ...(order === undefined ? keys.triggers(name) : keys.queued(name)),
+    target: 'create',
+    op: '=',
+    value: 0,
+  };
   const orders: Op[] =
     order === undefined
       ? []

@@ -6,6 +6,7 @@
 import type { JobTicks } from '../../shared/calendar/job-ticks.ts';
 import type { Job } from '../../shared/job/definition.ts';
 import type { JobEntry } from '../../shared/mesh/job-entry.ts';
+import { isQueuedTrigger } from '../../shared/protocol/keys.ts';
 import { unreadableText } from '../../shared/mesh/unreadable.ts';
 import type { JobParts } from '../../shared/mesh/view.ts';
 import type { Cursor } from '../../shared/protocol/cursor.ts';
@@ -182,7 +183,11 @@ function decideOverlap(part: JobParts, job: Job, holders: readonly Holder[]): Ov
   if (unreadable !== undefined) return refuse(`a run may be open: ${unreadableText(unreadable)}`);
   if (job.concurrency === 'allow') return refuse(`${holders.length} runs are still open`);
   if (job.concurrency === 'forbid') return refuse('an earlier run is still open');
-  const waiting = part.triggers.size + part.unreadable.trigger.size;
-  if (waiting > 0) return refuse('another fire is waiting already');
-  return { kind: 'queue-tick', replace: job.concurrency === 'replace' };
+  const replace = job.concurrency === 'replace';
+  const waiting = [...part.triggers.keys(), ...part.unreadable.trigger.keys()];
+  // A retry that waits for its hour is no reason to let the earlier run go on.
+  if (replace ? waiting.some(isQueuedTrigger) : waiting.length > 0) {
+    return refuse('another fire is waiting already');
+  }
+  return { kind: 'queue-tick', replace };
 }

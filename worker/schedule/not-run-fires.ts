@@ -4,6 +4,7 @@
  */
 import type { JobParts } from '../../shared/mesh/view.ts';
 import { tickFireId } from '../../shared/protocol/claim.ts';
+import { queuedTriggerId } from '../../shared/protocol/keys.ts';
 import { createAccountant } from '../../shared/protocol/missed-span.ts';
 import {
   queueTick,
@@ -103,7 +104,7 @@ export class NotRunFires {
     const txn = queueTick(
       {
         ...this.#tickMove(part, action, sessionId, tick),
-        triggerId: `q${tick}`,
+        triggerId: queuedTriggerId(tick),
         trigger: waiting('tick', tick, nowMs, entry),
       },
       holders,
