@@ -17,6 +17,15 @@ import { SkeletonRows } from './ui/skeleton.tsx';
 import { Toasts } from './ui/toasts.tsx';
 import { TooltipHost } from './ui/tooltip.tsx';
 
+const CalendarsPage = lazy(async () => ({
+  default: (await import('./calendars/calendars-page.tsx')).CalendarsPage,
+}));
+const CalendarPage = lazy(async () => ({
+  default: (await import('./calendars/calendar-page.tsx')).CalendarPage,
+}));
+const CalendarEditorPage = lazy(async () => ({
+  default: (await import('./calendars/calendar-editor-page.tsx')).CalendarEditorPage,
+}));
 const EditorPage = lazy(async () => ({
   default: (await import('./editor/editor-page.tsx')).EditorPage,
 }));
@@ -107,6 +116,16 @@ function Rooms() {
               <Route path="/runs" component={RunsPage} />
               <Route path="/runs/:id">{({ id }) => <RunPage key={id} id={pathSegment(2)} />}</Route>
               <Route path="/workers" component={WorkersPage} />
+              <Route path="/calendars" component={CalendarsPage} />
+              <Route path="/calendars/new">
+                <CalendarEditorPage />
+              </Route>
+              <Route path="/calendars/:name/edit">
+                {({ name }) => <CalendarEditorPage key={name} name={pathSegment(2)} />}
+              </Route>
+              <Route path="/calendars/:name">
+                {({ name }) => <CalendarPage key={name} name={pathSegment(2)} />}
+              </Route>
               <Route component={NotFound} />
             </Switch>
           </Suspense>

@@ -1,8 +1,9 @@
 /** Every write of the console. A revision is the ETag the person was looking at. */
+import type { CalendarInput } from '../../../shared/calendar/definition.ts';
 import type { JobInput } from '../../../shared/job/definition.ts';
 import { randomId } from '../random-id.ts';
 import { request } from './client.ts';
-import type { DryRun, KillOrder, SavedJob } from './shapes.ts';
+import type { DryRun, KillOrder, SavedCalendar, SavedJob } from './shapes.ts';
 
 const jobPath = (name: string): string => `/jobs/${encodeURIComponent(name)}`;
 const ifMatch = (revision: number): Record<string, string> => ({ 'if-match': `"${revision}"` });
@@ -57,6 +58,21 @@ export function tryJob(
 ): Promise<DryRun> {
   const headers = condition(revision);
   return request(`${jobPath(name)}?dryRun=true`, { method: 'PUT', body: job, headers, signal });
+}
+
+const calendarPath = (name: string): string => `/calendars/${encodeURIComponent(name)}`;
+
+/** Without a revision the calendar must not exist yet; else it must still be that revision. */
+export function saveCalendar(
+  calendar: CalendarInput,
+  revision: number | undefined,
+): Promise<SavedCalendar> {
+  const headers = condition(revision);
+  return request(calendarPath(calendar.name), { method: 'PUT', body: calendar, headers });
+}
+
+export function deleteCalendar(name: string, revision: number): Promise<void> {
+  return request(calendarPath(name), { method: 'DELETE', headers: ifMatch(revision) });
 }
 
 function condition(revision: number | undefined): Record<string, string> {

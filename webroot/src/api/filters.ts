@@ -1,5 +1,5 @@
 /** What lists can be asked for, in the API's own words. */
-export type JobStatus = 'ok' | 'paused' | 'quarantined' | 'running' | 'failing';
+export type JobStatus = 'ok' | 'paused' | 'quarantined' | 'running' | 'failing' | 'attention';
 export type JobSort = 'name' | '-name' | 'nextTick' | '-nextTick' | 'lastEnded' | '-lastEnded';
 
 export interface JobFilter {

@@ -11,6 +11,8 @@ import { isApiError } from './api-error.ts';
 import { queryString, request } from './client.ts';
 import type { JobFilter, RunFilter } from './filters.ts';
 import type {
+  CalendarDetail,
+  CalendarList,
   JobDetail,
   JobList,
   Overview,
@@ -22,9 +24,10 @@ import type {
 
 /** What a hint on a topic makes stale, by the first part of the key. */
 export const keysOfTopic: Readonly<Record<Topic, readonly string[]>> = {
-  jobs: ['jobs', 'job', 'overview'],
+  jobs: ['jobs', 'job', 'overview', 'calendars', 'calendar'],
   runs: ['runs', 'run', 'jobs', 'job', 'overview'],
   workers: ['workers', 'overview'],
+  calendars: ['calendars', 'calendar', 'jobs', 'job', 'overview', 'preview'],
 };
 
 /** Hints do the work; this only covers a hint that was lost. */
@@ -125,9 +128,23 @@ export const overviewQuery = queryOptions({
   refetchInterval: 10_000,
 });
 
+export const calendarsQuery = queryOptions({
+  queryKey: ['calendars'] as const,
+  queryFn: ({ signal }) => request<CalendarList>('/calendars', { signal }),
+});
+
+export function calendarQuery(name: string) {
+  return queryOptions({
+    queryKey: ['calendar', name] as const,
+    queryFn: ({ signal }) =>
+      request<CalendarDetail>(`/calendars/${encodeURIComponent(name)}`, { signal }),
+  });
+}
+
 export interface PreviewInput {
   readonly cronExpr: string;
   readonly timezone: string;
+  readonly calendars: readonly string[];
 }
 
 export function previewQuery(input: PreviewInput) {

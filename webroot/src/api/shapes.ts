@@ -4,6 +4,8 @@
  */
 import type { FieldProblem } from '../../../shared/errors.ts';
 import type { Cause, HistoryRow, RanOutcome } from '../../../shared/history/records.ts';
+import type { Calendar } from '../../../shared/calendar/definition.ts';
+import type { ExcludedTick } from '../../../shared/calendar/preview.ts';
 import type { Job } from '../../../shared/job/definition.ts';
 import type { PreviewTick } from '../../../shared/schedule/schedule.ts';
 
@@ -38,6 +40,7 @@ export interface JobListItem {
   readonly command: string;
   readonly cronExpr: string;
   readonly timezone: string;
+  readonly calendars: readonly string[];
   readonly enabled: boolean;
   readonly concurrency: Job['concurrency'];
   readonly scheduleText: string;
@@ -45,6 +48,8 @@ export interface JobListItem {
   readonly running: number;
   readonly state?: JobState;
   readonly quarantined?: readonly FieldProblem[];
+  /** Why it cannot do its work until somebody looks at it; mostly none. */
+  readonly attention: readonly string[];
   readonly revision: number;
   readonly createdRevision: number;
   readonly lastRuns: readonly RowBrief[];
@@ -96,7 +101,10 @@ export interface JobDetail {
   readonly nextTicks: readonly number[];
   readonly running: readonly OpenRun[];
   readonly state?: JobState;
+  /** Ticks that calendars pass over, up to the last of nextTicks; at most 100. */
+  readonly excluded: readonly ExcludedTick[];
   readonly quarantined?: readonly FieldProblem[];
+  readonly attention: readonly string[];
   /** The text that stands in etcd, when it is not a valid job. */
   readonly raw?: string;
 }
@@ -151,10 +159,54 @@ export interface SchedulePreview {
   readonly scheduleText: string;
   readonly kind: 'fixed' | 'interval';
   readonly ticks: readonly PreviewTick[];
+  /** Ticks that calendars pass over, up to the last of `ticks`; at most 100. */
+  readonly excluded: readonly ExcludedTick[];
+}
+
+export interface CalendarItem {
+  readonly name: string;
+  readonly description: string;
+  /** Absent when it is not valid. */
+  readonly mode?: Calendar['mode'];
+  readonly dates: readonly string[];
+  readonly revision: number;
+  /** Jobs that name it. */
+  readonly usedBy: number;
+  readonly problems?: readonly FieldProblem[];
+}
+
+export interface CalendarList {
+  readonly items: readonly CalendarItem[];
+  readonly total: number;
+  /** Named by jobs, but not there. */
+  readonly missing: readonly { readonly name: string; readonly usedBy: number }[];
+}
+
+export interface CalendarDetail {
+  readonly calendar?: Calendar;
+  readonly revision: number;
+  readonly createdRevision: number;
+  readonly usedBy: number;
+  /** The first 100 of the jobs that name it. */
+  readonly jobs: readonly string[];
+  readonly problems?: readonly FieldProblem[];
+  /** The text that stands in etcd, when it is not valid. */
+  readonly raw?: string;
+}
+
+export interface SavedCalendar {
+  readonly calendar: Calendar;
+  readonly revision: number;
 }
 
 export interface Overview {
-  readonly jobs: { readonly total: number; readonly paused: number; readonly quarantined: number };
+  readonly jobs: {
+    readonly total: number;
+    readonly paused: number;
+    readonly quarantined: number;
+    /** A calendar of theirs is not there or not valid. */
+    readonly attention: number;
+  };
   readonly running: number;
   readonly workers: { readonly ready: number; readonly draining: number; readonly blocked: number };
   readonly etcd: 'ok' | 'stale';

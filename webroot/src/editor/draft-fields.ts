@@ -6,6 +6,7 @@ const places: Readonly<Record<keyof Draft, string>> = {
   command: 'command',
   cronExpr: 'cronExpr',
   timezone: 'timezone',
+  calendars: 'calendars',
   enabled: 'enabled',
   group: 'group',
   description: 'description',

@@ -14,6 +14,7 @@ export interface Draft {
   readonly command: string;
   readonly cronExpr: string;
   readonly timezone: string;
+  readonly calendars: readonly string[];
   readonly enabled: boolean;
   readonly group: string;
   readonly description: string;
@@ -41,6 +42,7 @@ export const emptyDraft: Draft = {
   command: '',
   cronExpr: '',
   timezone: 'UTC',
+  calendars: [],
   enabled: true,
   group: 'default',
   description: '',
@@ -68,6 +70,7 @@ export function draftOfJob(job: Job): Draft {
     command: job.command,
     cronExpr: job.cronExpr,
     timezone: job.timezone,
+    calendars: job.calendars,
     enabled: job.enabled,
     group: job.group,
     description: job.description,
@@ -205,6 +208,7 @@ export function inputOfDraft(draft: Draft, words: DraftWords, base?: Job): Draft
     command: draft.command,
     cronExpr: draft.cronExpr.trim(),
     timezone: draft.timezone.trim(),
+    calendars: [...draft.calendars],
     enabled: draft.enabled,
     group: draft.group.trim(),
     description: draft.description,

@@ -12,6 +12,7 @@ import { askToConfirm } from '../ui/confirm-store.ts';
 import { useDescribeError } from '../ui/describe-error.ts';
 import { showToast } from '../ui/toast-store.ts';
 import { usePageTitle } from '../ui/use-page-title.ts';
+import { CalendarsField } from './calendars-field.tsx';
 import { ChangesTable } from './changes-panel.tsx';
 import { ConflictNotice } from './conflict-notice.tsx';
 import { type Draft, hasUnusableName } from './draft.ts';
@@ -202,6 +203,7 @@ export function EditorForm({ original, onRestart }: EditorFormProps) {
         <fieldset className="section when">
           <legend>{text.when}</legend>
           <ScheduleFields {...fields} />
+          <CalendarsField {...fields} />
           <label className="check">
             <input
               type="checkbox"

@@ -1,6 +1,11 @@
-/** The schedule in words and its next ten fires, answered by the engine that the workers use. */
+/**
+ * The schedule in words and its next ten fires, answered by the engine that the workers use; between
+ * them what calendars pass over.
+ */
 import { type UseQueryResult } from '@tanstack/react-query';
 import type { SchedulePreview } from '../api/shapes.ts';
+import type { PreviewTick } from '../../../shared/schedule/schedule.ts';
+import { fireRows, type FireRow } from '../format/fire-rows.ts';
 import { formatClock, formatDay, localZone } from '../format/instant.ts';
 import { useMessages } from '../i18n/language.ts';
 import { Icon } from '../ui/icon.tsx';
@@ -27,19 +32,44 @@ export function PreviewPanel({ typed, zone, preview }: PreviewPanelProps) {
   );
 }
 
+function Passed({
+  row,
+  zone,
+  elsewhere,
+}: {
+  readonly row: Extract<FireRow<PreviewTick>, { kind: 'passed' }>;
+  readonly zone: string;
+  readonly elsewhere: boolean;
+}) {
+  const text = useMessages(editorMessages);
+  return (
+    <tr className="passed" title={row.reason} data-testid="passed-over">
+      <td>
+        <s>
+          {formatDay(row.tick, zone)} {row.count === 1 && formatClock(row.tick, zone)}
+        </s>
+      </td>
+      <td colSpan={elsewhere ? 2 : 1}>
+        <b>{row.calendar}</b>
+        {row.count > 1 && `: ${text.passed(row.count, row.more)}`}
+      </td>
+    </tr>
+  );
+}
+
 function Fires({ preview, zone }: { readonly preview: SchedulePreview; readonly zone: string }) {
   const text = useMessages(editorMessages);
   const elsewhere = zone !== localZone;
   const hasNotes = preview.ticks.some((tick) => tick.note !== undefined);
+  const rows = fireRows(preview.ticks, preview.excluded);
   return (
     <>
       <p className="preview-words" data-testid="preview-words">
         {preview.scheduleText}
       </p>
       <p className="preview-canonical mono muted">{preview.canonical}</p>
-      {preview.ticks.length === 0 ? (
-        <p className="muted">{text.previewNone}</p>
-      ) : (
+      {preview.ticks.length === 0 && <p className="muted">{text.previewNone}</p>}
+      {rows.length > 0 && (
         <table className="fires num" data-testid="preview-fires">
           <thead>
             <tr>
@@ -51,10 +81,14 @@ function Fires({ preview, zone }: { readonly preview: SchedulePreview; readonly 
             </tr>
           </thead>
           <tbody>
-            {preview.ticks.map(({ tick, note }, index) => {
+            {rows.map((row, index) => {
+              if (row.kind === 'passed') {
+                return <Passed key={row.tick} row={row} zone={zone} elsewhere={elsewhere} />;
+              }
+              const { tick, note } = row.fire;
               const day = formatDay(tick, zone);
-              const before = preview.ticks[index - 1];
-              const sameDay = before !== undefined && formatDay(before.tick, zone) === day;
+              const before = rows[index - 1];
+              const sameDay = before?.kind === 'fire' && formatDay(before.fire.tick, zone) === day;
               return (
                 <tr key={tick} className={note}>
                   <td>

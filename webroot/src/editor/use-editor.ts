@@ -55,10 +55,15 @@ export function useEditor(original: Original) {
     else forgetDraft(name);
   }, [dirty, name, draft, original.revision]);
 
-  const schedule = useSettled(`${input.cronExpr}\n${input.timezone ?? ''}`, previewRestMs);
-  const [cronExpr = '', timezone = ''] = schedule.split('\n');
+  const calendarNames = draft.calendars.join('\n');
+  const schedule = useSettled(
+    `${input.cronExpr}\n${input.timezone ?? ''}\n${calendarNames}`,
+    previewRestMs,
+  );
+  const [cronExpr = '', timezone = '', ...names] = schedule.split('\n');
+  const calendars = names.filter((each) => each !== '');
   const preview = useQuery({
-    ...previewQuery({ cronExpr, timezone }),
+    ...previewQuery({ cronExpr, timezone, calendars }),
     enabled: cronExpr !== '',
     placeholderData: keepPreviousData,
     // The list moves on with its first fire.

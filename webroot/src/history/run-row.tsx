@@ -6,6 +6,7 @@ import { formatInstant } from '../format/instant.ts';
 import { formatDuration, formatSpan } from '../format/span.ts';
 import { commonMessages } from '../i18n/common-messages.ts';
 import { useMessages } from '../i18n/language.ts';
+import { countedText } from './counted-text.ts';
 import { useWhy } from './use-why.ts';
 import { OutcomeGlyph } from '../ui/outcome-glyph.tsx';
 import { Elapsed, TimeAgo } from '../ui/time.tsx';
@@ -59,6 +60,7 @@ export const RunRow = memo(function RunRow({ row, showJob }: RunRowProps) {
           {lateMs > punctualMs && ` · ${text.late(formatSpan(lateMs))}`}
           {row.count !== undefined && row.count > 1 && ` · ${text.fires(row.count)}`}
           {laterCount > 0 && ` · ${text.runLater(laterCount)}`}
+          {row.excluded !== undefined && ` · ${text.excluded(countedText(row.excluded))}`}
         </span>
       </div>
       <div className="run-took num" role="cell">

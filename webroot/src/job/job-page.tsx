@@ -91,6 +91,8 @@ function JobHead({ name, detail }: { readonly name: string; readonly detail: Job
             <span className="word failed">{text.state.quarantined}</span>
           ) : !job.enabled ? (
             <span className="muted">{text.state.paused}</span>
+          ) : detail.attention[0] !== undefined ? (
+            <span className="word failed">{detail.attention[0]}</span>
           ) : next === undefined ? (
             <span className="muted">{text.state.exhausted}</span>
           ) : (
@@ -217,9 +219,10 @@ function JobRuns({ name, broken }: { readonly name: string; readonly broken: boo
   );
 }
 
-function glyphOf({ job, running, state }: JobDetail): GlyphKind {
+function glyphOf({ job, running, state, attention }: JobDetail): GlyphKind {
   if (!job) return 'quarantined';
   if (running.length > 0) return 'running';
   if (!job.enabled) return 'paused';
+  if (attention.length > 0) return 'quarantined';
   return state?.outcome ?? 'none';
 }

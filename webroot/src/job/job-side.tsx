@@ -1,14 +1,20 @@
 /** What the job is: its schedule with the next fires, and its definition; or why it is not one. */
 import type { ReactNode } from 'react';
+import { Link } from 'wouter';
 import type { Job } from '../../../shared/job/definition.ts';
 import type { JobDetail } from '../api/shapes.ts';
 import { formatBytes } from '../format/bytes.ts';
+import { fireRows } from '../format/fire-rows.ts';
 import { formatClock, formatDay, localZone } from '../format/instant.ts';
 import { writeSeconds } from '../format/parse-span.ts';
 import { commonMessages } from '../i18n/common-messages.ts';
 import { useMessages } from '../i18n/language.ts';
+import { Icon } from '../ui/icon.tsx';
 import { Countdown } from '../ui/time.tsx';
 import { jobMessages } from './messages.ts';
+
+/** Fires and what is passed over between them. */
+const mostRows = 9;
 
 export function JobSide({ detail }: { readonly detail: JobDetail }) {
   return (
@@ -28,6 +34,10 @@ export function JobSide({ detail }: { readonly detail: JobDetail }) {
 function ScheduleCard({ job, detail }: { readonly job: Job; readonly detail: JobDetail }) {
   const text = useMessages(jobMessages);
   const elsewhere = job.timezone !== localZone;
+  const rows = fireRows(
+    detail.nextTicks.map((tick) => ({ tick })),
+    detail.excluded,
+  ).slice(0, mostRows);
   return (
     <section className="card panel">
       <h2>{text.schedule}</h2>
@@ -35,29 +45,70 @@ function ScheduleCard({ job, detail }: { readonly job: Job; readonly detail: Job
       <p className="muted">
         <code>{job.cronExpr}</code> <span className="zone">{job.timezone}</span>
       </p>
-      {job.enabled && detail.nextTicks.length > 0 && (
+      {detail.attention.length > 0 && (
+        <div className="job-attention" role="alert" data-testid="attention">
+          <Icon name="alert" size={14} />
+          <div>
+            <b>{text.attention}</b>
+            {detail.attention.map((reason) => (
+              <p key={reason}>{reason}</p>
+            ))}
+          </div>
+        </div>
+      )}
+      {job.calendars.length > 0 && (
+        <p className="job-calendars" data-testid="job-calendars">
+          <span className="muted">{text.calendars}</span>
+          {job.calendars.map((name) => (
+            <Link className="chip" key={name} href={`/calendars/${encodeURIComponent(name)}`}>
+              {name}
+            </Link>
+          ))}
+        </p>
+      )}
+      {job.enabled && rows.length > 0 && (
         <table className="next-fires num" aria-label={text.nextFires}>
           <tbody>
-            {detail.nextTicks.map((tick) => (
-              <tr key={tick}>
-                <td>
-                  <span className="muted">{formatDay(tick, job.timezone)}</span>{' '}
-                  {formatClock(tick, job.timezone)}
-                </td>
-                {elsewhere && (
-                  <td className="muted" title={localZone}>
-                    {formatClock(tick)}
+            {rows.map((row) =>
+              row.kind === 'passed' ? (
+                <tr key={row.tick} className="passed" title={row.reason} data-testid="passed-over">
+                  <td>
+                    <s>
+                      {formatDay(row.tick, job.timezone)}{' '}
+                      {row.count === 1 && formatClock(row.tick, job.timezone)}
+                    </s>
                   </td>
-                )}
-                <td>
-                  <Countdown at={tick} zone={job.timezone} />
-                </td>
-              </tr>
-            ))}
+                  <td colSpan={elsewhere ? 2 : 1}>
+                    {row.calendar}
+                    {row.count > 1 && `: ${text.passed(row.count, row.more)}`}
+                  </td>
+                </tr>
+              ) : (
+                <Fire key={row.fire.tick} tick={row.fire.tick} zone={job.timezone} />
+              ),
+            )}
           </tbody>
         </table>
       )}
     </section>
+  );
+}
+
+function Fire({ tick, zone }: { readonly tick: number; readonly zone: string }) {
+  return (
+    <tr>
+      <td>
+        <span className="muted">{formatDay(tick, zone)}</span> {formatClock(tick, zone)}
+      </td>
+      {zone !== localZone && (
+        <td className="muted" title={localZone}>
+          {formatClock(tick)}
+        </td>
+      )}
+      <td>
+        <Countdown at={tick} zone={zone} />
+      </td>
+    </tr>
   );
 }
 

@@ -14,6 +14,7 @@ export const jobStatuses = [
   'failing',
   'paused',
   'quarantined',
+  'attention',
   'ok',
 ] as const satisfies readonly JobStatus[];
 

@@ -23,11 +23,12 @@ export const JobRow = memo(function JobRow({ job, actions }: JobRowProps) {
   const common = useMessages(commonMessages);
   const path = `/jobs/${encodeURIComponent(job.name)}`;
   const kind = glyphOf(job);
+  const label = kind === 'quarantined' && !job.quarantined ? text.stopped : labelOf(kind, common);
   return (
     <>
-      <span className="job-glyph" role="cell" title={labelOf(kind, common)}>
+      <span className="job-glyph" role="cell" title={label}>
         <OutcomeGlyph kind={kind} />
-        <span className="sr-only">{labelOf(kind, common)}</span>
+        <span className="sr-only">{label}</span>
       </span>
       <div className="job-name" role="cell">
         <div className="job-title">
@@ -56,19 +57,26 @@ export const JobRow = memo(function JobRow({ job, actions }: JobRowProps) {
 function JobTimes({ job }: { readonly job: JobListItem }) {
   const why = useWhy();
   const text = useMessages(jobsMessages);
+  const [concern] = job.attention;
   const common = useMessages(commonMessages);
   return (
     <>
       <div className="job-schedule" role="cell" title={`${job.scheduleText}\n${job.timezone}`}>
         <div className="clip">{job.scheduleText}</div>
-        <div className="sub-line">
-          <code>{job.cronExpr}</code> <span className="zone">{job.timezone}</span>
-        </div>
+        {concern === undefined ? (
+          <div className="sub-line">
+            <code>{job.cronExpr}</code> <span className="zone">{job.timezone}</span>
+          </div>
+        ) : (
+          <div className="sub-line concern-line" title={concern}>
+            {concern}
+          </div>
+        )}
       </div>
       <div className="job-next" role="cell">
         {job.enabled ? (
           job.nextTick === undefined ? (
-            <span className="muted">{text.noNext}</span>
+            <span className="muted">{concern === undefined ? text.noNext : text.stopped}</span>
           ) : (
             <Countdown at={job.nextTick} zone={job.timezone} />
           )
@@ -201,6 +209,7 @@ function glyphOf(job: JobListItem): GlyphKind {
   if (job.quarantined) return 'quarantined';
   if (job.running > 0) return 'running';
   if (!job.enabled) return 'paused';
+  if (job.attention.length > 0) return 'quarantined';
   return job.state?.outcome ?? 'none';
 }
 

@@ -1,6 +1,6 @@
 /** Search and facets of the jobs table. Typing is sent on after a short rest. */
 import { useEffect, useRef, useState } from 'react';
-import type { JobFilter } from '../api/filters.ts';
+import type { JobFilter, JobStatus } from '../api/filters.ts';
 import type { FacetValue, Overview } from '../api/shapes.ts';
 import { useMessages } from '../i18n/language.ts';
 import { Icon } from '../ui/icon.tsx';
@@ -24,7 +24,11 @@ export function JobsToolbar({ filter, groups, overview, onChange }: JobsToolbarP
   const counts: Partial<Record<string, number>> = {
     paused: overview?.jobs.paused,
     quarantined: overview?.jobs.quarantined,
+    attention: overview?.jobs.attention,
   };
+  // Offered when there is something to look at.
+  const isOffered = (status: JobStatus): boolean =>
+    status !== 'attention' || (counts[status] ?? 0) > 0 || filter.statuses.includes(status);
   return (
     <div className="toolbar">
       <SearchField value={filter.q ?? ''} onChange={(q) => onChange({ q })} />
@@ -36,7 +40,7 @@ export function JobsToolbar({ filter, groups, overview, onChange }: JobsToolbarP
         >
           {text.allStatuses}
         </button>
-        {jobStatuses.map((status) => (
+        {jobStatuses.filter(isOffered).map((status) => (
           <button
             type="button"
             key={status}

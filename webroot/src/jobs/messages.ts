@@ -14,6 +14,7 @@ const en = {
     failing: 'Failing',
     paused: 'Paused',
     quarantined: 'Quarantined',
+    attention: 'Attention',
   } satisfies Record<JobStatus, string> as Record<JobStatus, string>,
   statusLabel: 'Filter by status',
   group: 'Group',
@@ -43,6 +44,7 @@ const en = {
   running: (count: number) => (count === 1 ? 'running' : `${count} running`),
   pausedNext: 'paused',
   noNext: 'no more fires',
+  stopped: 'all skipped',
   neverRan: 'never ran',
   took: (duration: string) => `took ${duration}`,
   runJob: (name: string) => `Run ${name} now`,
@@ -77,6 +79,8 @@ const en = {
     quarantined: (count: number) =>
       `${count} ${count === 1 ? 'definition is' : 'definitions are'} quarantined`,
     failing: (count: number) => `${count} ${count === 1 ? 'job' : 'jobs'} failed last time`,
+    attentionJobs: (count: number) =>
+      `${count} ${count === 1 ? 'job skips' : 'jobs skip'} every fire: a calendar is not there or not valid`,
     startWorker: 'Start a worker',
   },
 };
@@ -93,6 +97,7 @@ const zh: typeof en = {
     failing: '失败',
     paused: '已暂停',
     quarantined: '已隔离',
+    attention: '需关注',
   },
   statusLabel: '按状态筛选',
   group: '分组',
@@ -121,6 +126,7 @@ const zh: typeof en = {
   running: (count) => (count === 1 ? '运行中' : `${count} 个运行中`),
   pausedNext: '已暂停',
   noNext: '不再触发',
+  stopped: '全部跳过',
   neverRan: '从未运行',
   took: (duration) => `用时 ${duration}`,
   runJob: (name) => `立即运行 ${name}`,
@@ -152,6 +158,7 @@ const zh: typeof en = {
     blocked: (count) => `${count} 个工作节点不领取任务`,
     quarantined: (count) => `${count} 个定义已被隔离`,
     failing: (count) => `${count} 个任务上次运行失败`,
+    attentionJobs: (count) => `${count} 个任务跳过每次触发：日历不存在或无效`,
     startWorker: '启动工作节点',
   },
 };

@@ -51,6 +51,12 @@ export function Verdict() {
     <Link href="/?status=quarantined">{verdict.quarantined(jobs.quarantined)}</Link>,
   );
   add(
+    'attention',
+    jobs.attention > 0,
+    false,
+    <Link href="/?status=attention">{verdict.attentionJobs(jobs.attention)}</Link>,
+  );
+  add(
     'failing',
     failingCount > 0,
     false,

@@ -7,7 +7,7 @@
 import { createStore } from '../external-store.ts';
 import { serverClock } from './server-clock.ts';
 
-export type Topic = 'jobs' | 'workers' | 'runs';
+export type Topic = 'jobs' | 'workers' | 'runs' | 'calendars';
 
 export interface Connection {
   readonly state: 'connecting' | 'live' | 'cut';
@@ -35,7 +35,7 @@ const flushEveryMs = 1000;
 const echoAfterMs = 1500;
 const firstPauseMs = 1000;
 const longestPauseMs = 15_000;
-const topics: readonly Topic[] = ['jobs', 'workers', 'runs'];
+const topics: readonly Topic[] = ['jobs', 'workers', 'runs', 'calendars'];
 
 /** `onChange` gets the topics that changed; all of them after a reconnect. */
 export function createLiveStream(onChange: (changed: ReadonlySet<Topic>) => void): LiveStream {

@@ -5,6 +5,7 @@ import type { HistoryRow } from '../../../shared/history/records.ts';
 import { formatBytes } from '../format/bytes.ts';
 import { formatInstant } from '../format/instant.ts';
 import { formatDuration, formatSpan } from '../format/span.ts';
+import { countedText } from '../history/counted-text.ts';
 import { commonMessages } from '../i18n/common-messages.ts';
 import { useMessages } from '../i18n/language.ts';
 import { Elapsed, TimeAgo } from '../ui/time.tsx';
@@ -100,10 +101,15 @@ function SpanFacts({ run }: { readonly run: HistoryRow }) {
         <Fact name={text.due}>{formatInstant(run.tick)}</Fact>
       )}
       {isSpan && run.count !== undefined && (
-        <Fact name={common.outcome[run.outcome ?? 'missed']}>{text.spanOf(run.count)}</Fact>
+        <Fact name={common.outcome[run.outcome ?? 'missed']}>
+          {text.spanOf(countedText(run.count))}
+        </Fact>
       )}
       {run.excepted !== undefined && run.excepted.length > 0 && (
-        <Fact name={text.runLater}>{text.spanOf(run.excepted.length)}</Fact>
+        <Fact name={text.runLater}>{text.spanOf(countedText(run.excepted.length))}</Fact>
+      )}
+      {run.excluded !== undefined && (
+        <Fact name={text.excluded}>{text.spanOf(countedText(run.excluded))}</Fact>
       )}
       <Fact name={text.cause}>{common.cause[run.cause]}</Fact>
       {run.worker !== undefined && <Fact name={text.worker}>{run.worker}</Fact>}

@@ -4,7 +4,12 @@ import { useLocation } from 'wouter';
 import { cycleTheme } from './theme.ts';
 
 const chordMs = 1200;
-const rooms: Readonly<Record<string, string>> = { j: '/', r: '/runs', w: '/workers' };
+const rooms: Readonly<Record<string, string>> = {
+  j: '/',
+  r: '/runs',
+  w: '/workers',
+  c: '/calendars',
+};
 
 export function useGlobalKeys(onHelp: () => void): void {
   const [, navigate] = useLocation();

@@ -35,6 +35,12 @@ export function Shell({ children, onHelp, onReconnect }: ShellProps) {
           <RailLink href="/" icon="jobs" label={text.jobs} rooms={['/', '/jobs']} />
           <RailLink href="/runs" icon="runs" label={text.runs} rooms={['/runs']} />
           <RailLink href="/workers" icon="workers" label={text.workers} rooms={['/workers']} />
+          <RailLink
+            href="/calendars"
+            icon="calendars"
+            label={text.calendars}
+            rooms={['/calendars']}
+          />
         </nav>
         <div className="rail-foot">
           <ConnectionStatus />

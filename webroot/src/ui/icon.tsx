@@ -3,6 +3,7 @@ const paths = {
   jobs: 'M2.5 4h11M2.5 8h11M2.5 12h6.5',
   runs: 'M3 2.8v10.4l9.5-5.2Z',
   workers: 'M2.5 3h11v4h-11ZM2.5 9h11v4h-11ZM5 5h.01M5 11h.01',
+  calendars: 'M2.5 4h11v9.5h-11ZM2.5 7h11M5.5 2.2V4M10.5 2.2V4M5.5 9.8h.01M8 9.8h.01M10.5 9.8h.01',
   plus: 'M8 3v10M3 8h10',
   play: 'M4.5 3v10l8-5Z',
   pause: 'M5.5 3.5v9M10.5 3.5v9',
