@@ -12,6 +12,7 @@ import { ok } from '../http/reply.ts';
 import { defineRoute, type Route } from '../http/route.ts';
 import type { CalendarUses } from '../calendars/calendar-uses.ts';
 import { unknownCalendars } from '../jobs/exact-job.ts';
+import { countConcerns } from '../jobs/job-concerns.ts';
 import type { JobIndex } from '../jobs/job-index.ts';
 import { scheduleWords } from '../jobs/job-items.ts';
 import { topics, type ChangeHub, type Topic } from '../live/change-hub.ts';
@@ -185,8 +186,9 @@ async function overview(deps: MeshDeps): Promise<Shape<typeof overviewShape>> {
     total: index.total,
     paused: index.count('paused'),
     quarantined: index.count('quarantined'),
-    attention: calendarUses.countOfStopped(),
+    attention: countConcerns(link.view, index.jobs, clock.wallMs()),
   };
+  const stopped = calendarUses.countOfStopped();
   const notes = [
     ...(etcd === 'stale'
       ? [
@@ -195,8 +197,8 @@ async function overview(deps: MeshDeps): Promise<Shape<typeof overviewShape>> {
       : []),
     ...(store.ok ? [] : [`History cannot be read: ${store.reason ?? 'no reason given'}.`]),
     ...(workers.ready === 0 ? ['No worker is ready: nothing fires.'] : []),
-    ...(jobs.attention > 0
-      ? [`${things(jobs.attention, 'job')} stopped by a calendar that is not there or not valid.`]
+    ...(stopped > 0
+      ? [`${things(stopped, 'job')} stopped by a calendar that is not there or not valid.`]
       : []),
     ...(workers.blocked > 0 ? [`${things(workers.blocked, 'worker')} blocked.`] : []),
     ...(clock.offMs === undefined

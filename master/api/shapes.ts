@@ -340,7 +340,7 @@ export const overviewShape = z
       total: count,
       paused: count,
       quarantined: count,
-      attention: count.describe('A calendar of theirs is not there or not valid.'),
+      attention: count.describe('They say themselves why, as `attention`.'),
     }),
     running: count,
     workers: z.strictObject({ ready: count, draining: count, blocked: count }),

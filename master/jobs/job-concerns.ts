@@ -16,8 +16,22 @@ export function jobConcerns(view: MeshView, parts: JobWithEntry, nowMs: number):
 }
 
 export function needsAttention(view: MeshView, parts: JobWithEntry, nowMs: number): boolean {
-  const { calendars } = view.snapshot;
-  return isStopped(parts.entry, calendars) || keyConcerns(parts, nowMs).length > 0;
+  const { fire, trigger } = parts.unreadable;
+  return (
+    fire.size + trigger.size > 0 ||
+    isAhead(countedTo(parts), nowMs) ||
+    isStopped(parts.entry, view.snapshot.calendars)
+  );
+}
+
+export function countConcerns(
+  view: MeshView,
+  jobs: readonly JobWithEntry[],
+  nowMs: number,
+): number {
+  let count = 0;
+  for (const parts of jobs) if (needsAttention(view, parts, nowMs)) count++;
+  return count;
 }
 
 /** The tick up to which everything is settled; undefined while none is counted. */
@@ -32,10 +46,14 @@ function keyConcerns(parts: JobWithEntry, nowMs: number): string[] {
   return [
     ...[...fire.values()].map((key) => `a run may be open: ${unreadableText(key)}`),
     ...[...trigger.values()].map((key) => `a fire waits: ${unreadableText(key)}`),
-    ...(tick !== undefined && tick > nowMs + aheadMs
+    ...(tick !== undefined && isAhead(tick, nowMs)
       ? [`nothing fires before ${timeText(tick)}: its cursor in etcd stands there`]
       : []),
   ];
+}
+
+function isAhead(tick: number | undefined, nowMs: number): boolean {
+  return tick !== undefined && tick > nowMs + aheadMs;
 }
 
 /** A cursor may be put beyond what a date can say. */

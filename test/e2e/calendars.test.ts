@@ -173,7 +173,7 @@ describe('calendars in the console', { concurrency: false }, () => {
 
     await mesh.deleteKey(mesh.keys.calendar('freeze'));
     await view.visit('/');
-    await view.seesText(view.by('verdict'), /2 jobs skip every fire/);
+    await view.seesText(view.by('verdict'), /2 jobs are held up/);
     await view.seesText(view.by('job-row-deploy'), /calendar "freeze" does not exist/);
     await view.visit('/jobs/deploy');
     await view.seesText(view.by('attention'), /calendar "freeze" does not exist/);

@@ -204,7 +204,6 @@ export interface Overview {
     readonly total: number;
     readonly paused: number;
     readonly quarantined: number;
-    /** A calendar of theirs is not there or not valid. */
     readonly attention: number;
   };
   readonly running: number;
