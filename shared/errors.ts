@@ -21,6 +21,7 @@ export const errorCatalogue = {
   'etcd-unavailable': { status: 503, retryable: true },
   'etcd-compacted': { status: 503, retryable: true },
   'etcd-rejected': { status: 500, retryable: false },
+  'etcd-txn-too-large': { status: 500, retryable: false },
   'unknown-result': { status: 503, retryable: true },
   'store-unavailable': { status: 503, retryable: true },
   'store-rejected': { status: 500, retryable: false },

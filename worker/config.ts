@@ -61,6 +61,13 @@ export const workerConfigSchema = z
       .default(15)
       .describe('Lease of the worker’s session; a vanished worker is noticed after it.')
       .register(fieldNotes, { placeholder: 'SECONDS' }),
+    etcdMaxTxnOps: z
+      .int()
+      .min(8)
+      .max(65_536)
+      .default(128)
+      .describe('The servers’ --max-txn-ops: how many claims can travel in one request.')
+      .register(fieldNotes, { placeholder: 'N' }),
     cgroups: z
       .boolean()
       .default(false)

@@ -31,7 +31,7 @@ import type { Spool } from './spool/port.ts';
 export interface MeshWorkerDeps {
   readonly config: Pick<
     WorkerConfig,
-    'prefix' | 'workerId' | 'slots' | 'sessionTtlSeconds' | 'drainSeconds'
+    'prefix' | 'workerId' | 'slots' | 'sessionTtlSeconds' | 'drainSeconds' | 'etcdMaxTxnOps'
   >;
   readonly etcd: Etcd;
   readonly spool: Spool;
@@ -105,7 +105,13 @@ export class MeshWorker implements Component {
     await this.#startPart('mirror', mirror);
     await mirror.ready();
     const sessions = new SessionWatch(view, clock);
-    const batcher = new TxnBatcher({ etcd, clock, random, signal });
+    const batcher = new TxnBatcher({
+      etcd,
+      clock,
+      random,
+      signal,
+      maxOperations: config.etcdMaxTxnOps,
+    });
     const fleetClock = new FleetClock({
       clock,
       logger,

@@ -9,6 +9,7 @@ import { CronmeshError } from '../errors.ts';
 /**
  * `no-effect`: never sent, or turned away before it could act; may work later or elsewhere.
  * `refused`: etcd said no to the request itself; the same one will be refused again.
+ * `too-many-operations`: likewise, because the transaction is over the server's limit.
  * `not-found`: likewise, because the lease it names is gone.
  * `compacted`: the revision asked for is gone. `future`: it is not there yet.
  * `too-large`: the reply exceeds what we receive. `unauthenticated`: the token is no longer good.
@@ -17,6 +18,7 @@ import { CronmeshError } from '../errors.ts';
 export type FailureKind =
   | 'no-effect'
   | 'refused'
+  | 'too-many-operations'
   | 'not-found'
   | 'compacted'
   | 'future'
@@ -48,6 +50,8 @@ const staleToken = new Set([
   'etcdserver: user name is empty',
 ]);
 
+const tooManyOperations = 'etcdserver: too many operations in txn request';
+
 const withoutEffect = new Set([
   'etcdserver: no leader',
   'etcdserver: too many requests',
@@ -63,6 +67,7 @@ export function failureOf(error: Partial<StatusObject> & Error, address: string)
 function kindOf(code: status | undefined, details: string): FailureKind {
   if (withoutEffect.has(details)) return 'no-effect';
   if (staleToken.has(details)) return 'unauthenticated';
+  if (details === tooManyOperations) return 'too-many-operations';
   switch (code) {
     case status.OUT_OF_RANGE:
       if (details.includes('compacted')) return 'compacted';
@@ -107,6 +112,8 @@ function toCronmeshError(
       return new CronmeshError('etcd-unavailable', message, options);
     case 'compacted':
       return new CronmeshError('etcd-compacted', message, options);
+    case 'too-many-operations':
+      return new CronmeshError('etcd-txn-too-large', message, options);
     case 'refused':
     case 'not-found':
     case 'future':

@@ -90,7 +90,7 @@ export interface CallOptions {
 /**
  * Key-value calls.
  * `range` retries, jittered, on another endpoint until `signal` aborts or about 10 s have passed.
- * `txn` is sent once: a refused or never-sent call throws `etcd-unavailable` or `etcd-rejected`; a
+ * `txn` is sent once: a never-sent or refused call throws `etcd-unavailable`, `etcd-rejected` or `etcd-txn-too-large`; a
  * call whose reply was lost throws `unknown-result` and the caller settles it by sending the same
  * transaction again (guards and a unique value tell).
  */

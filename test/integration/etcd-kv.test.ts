@@ -168,7 +168,7 @@ describe('etcd reads, transactions and leases', { concurrency: true }, () => {
       );
     const answer = await etcd.txn(nested(100, 8));
     assert.equal(answer.results.length, 100);
-    assert.equal(await codeOf(etcd.txn(nested(129, 1))), 'etcd-rejected');
+    assert.equal(await codeOf(etcd.txn(nested(129, 1))), 'etcd-txn-too-large');
   });
 
   it('refuses as a whole what etcd refuses: a key put twice, a dead lease', async () => {

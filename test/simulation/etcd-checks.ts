@@ -7,7 +7,7 @@ import type { Op, Txn } from '../../shared/etcd/port.ts';
 
 const maxTxnOps = 128;
 
-/** Throws `etcd-rejected`. */
+/** Throws `etcd-txn-too-large` or `etcd-rejected`. */
 export function checkTxn(txn: Txn): void {
   checkSizes(txn, maxTxnOps);
   collect(txn.success);
@@ -15,12 +15,18 @@ export function checkTxn(txn: Txn): void {
 }
 
 export function rejected(why: string): CronmeshError {
-  return new CronmeshError('etcd-rejected', `etcd: a transaction failed: etcdserver: ${why}`);
+  return new CronmeshError('etcd-rejected', failure(why));
+}
+
+function failure(why: string): string {
+  return `etcd: a transaction failed: etcdserver: ${why}`;
 }
 
 function checkSizes(txn: Txn, allowed: number): void {
   const count = Math.max(txn.compare.length, txn.success.length, txn.failure.length);
-  if (count > allowed) throw rejected('too many operations in txn request');
+  if (count > allowed) {
+    throw new CronmeshError('etcd-txn-too-large', failure('too many operations in txn request'));
+  }
   if (txn.compare.some(({ key }) => key === '')) throw rejected('key is not provided');
   for (const op of [...txn.success, ...txn.failure]) {
     if ('txn' in op) checkSizes(op.txn, allowed - count);

@@ -129,6 +129,7 @@ export class SimWorker {
         slots: this.slots,
         sessionTtlSeconds: ttlSeconds,
         drainSeconds: 5,
+        etcdMaxTxnOps: 128,
       },
       etcd: client,
       spool,

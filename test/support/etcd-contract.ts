@@ -259,8 +259,8 @@ export function etcdContract(name: string, start: () => Promise<EtcdUnderTest>):
           })),
         );
       assert.equal(await codeOf(etcd.txn(nested(120, 8))), 'none');
-      assert.equal(await codeOf(etcd.txn(nested(120, 9))), 'etcd-rejected');
-      assert.equal(await codeOf(etcd.txn(nested(129, 0))), 'etcd-rejected');
+      assert.equal(await codeOf(etcd.txn(nested(120, 9))), 'etcd-txn-too-large');
+      assert.equal(await codeOf(etcd.txn(nested(129, 0))), 'etcd-txn-too-large');
     });
 
     it('refuses the whole request for one put on a dead lease, if its branch is taken', async () => {

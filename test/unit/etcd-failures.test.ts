@@ -24,6 +24,13 @@ const table: readonly (readonly [number, string, FailureKind, ErrorCode, ErrorCo
     'etcd-rejected',
     'etcd-rejected',
   ],
+  [
+    3,
+    'etcdserver: too many operations in txn request',
+    'too-many-operations',
+    'etcd-txn-too-large',
+    'etcd-txn-too-large',
+  ],
   [5, 'etcdserver: requested lease not found', 'not-found', 'etcd-rejected', 'etcd-rejected'],
   [7, 'etcdserver: permission denied', 'refused', 'etcd-rejected', 'etcd-rejected'],
   [16, 'etcdserver: invalid auth token', 'unauthenticated', 'etcd-rejected', 'etcd-rejected'],

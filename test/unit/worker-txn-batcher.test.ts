@@ -19,7 +19,10 @@ function answer(txn: Txn, revision: number): TxnResult {
   };
 }
 
-function batcherOver(call: (txn: Txn, count: number) => Promise<TxnResult>): {
+function batcherOver(
+  call: (txn: Txn, count: number) => Promise<TxnResult>,
+  maxOperations?: number,
+): {
   batcher: TxnBatcher;
   sent: Txn[];
 } {
@@ -34,6 +37,7 @@ function batcherOver(call: (txn: Txn, count: number) => Promise<TxnResult>): {
     clock: systemClock,
     random: () => 0,
     signal: new AbortController().signal,
+    ...(maxOperations === undefined ? {} : { maxOperations }),
   });
   return { batcher, sent };
 }
@@ -47,7 +51,7 @@ describe('TxnBatcher', () => {
     assert.equal(resent, false);
   });
 
-  it('nests what is due together, at most 100, never two of one job', async () => {
+  it('nests what is due together, as far as the server takes it, never two of one job', async () => {
     const { batcher, sent } = batcherOver(async (txn) => answer(txn, 9));
     const names = Array.from({ length: 150 }, (_, i) => `job-${i}`);
     const results = await Promise.all(
@@ -56,8 +60,46 @@ describe('TxnBatcher', () => {
     assert.ok(results.every(({ result }) => result.succeeded && result.revision === 9));
     assert.deepEqual(
       sent.map((txn) => txn.success.length),
-      [100, 51],
+      [127, 24],
     );
+  });
+
+  it('counts the operations of the deepest one against the limit, and lets no large one starve', async () => {
+    const { batcher, sent } = batcherOver(async (txn) => answer(txn, 9), 20);
+    const wide = (key: string, count: number): Txn => ({
+      compare: [],
+      success: Array.from({ length: count }, (_, i) => ({
+        put: { key: `${key}${i}`, value: '1' },
+      })),
+      failure: [],
+    });
+    const sizes = [1, 1, 1, 18, 1, 5, 1, 40];
+    await Promise.all(sizes.map((size, i) => batcher.submit(`j${i}`, wide(`k${i}-`, size))));
+    const nested = sent.map((txn) =>
+      txn.success.map((op) => ('txn' in op ? op.txn.success.length : 'alone')),
+    );
+    assert.deepEqual(nested.slice(0, 2), [
+      [1, 1, 1, 1, 5, 1],
+      ['alone', ...Array.from({ length: 17 }, () => 'alone')],
+    ]);
+    assert.equal(sent[2]?.success.length, 40, 'what is over the limit by itself goes by itself');
+  });
+
+  it('learns that the server takes less, and asks for less from then on', async () => {
+    const serverLimit = 32;
+    const { batcher, sent } = batcherOver(async (txn) => {
+      if (txn.success.length + 1 > serverLimit) throw new CronmeshError('etcd-txn-too-large', 'no');
+      return answer(txn, 9);
+    });
+    const all = (round: string): Promise<unknown> =>
+      Promise.all(
+        Array.from({ length: 200 }, (_, i) => batcher.submit(`${round}${i}`, put(`${round}${i}`))),
+      );
+    await all('a');
+    sent.length = 0;
+    await all('b');
+    assert.ok(sent.every((txn) => txn.success.length < serverLimit));
+    assert.ok(sent.length <= 16, `${sent.length} requests for 200`);
   });
 
   it('splits a batch that is refused as a whole, and refuses only the culprit', async () => {

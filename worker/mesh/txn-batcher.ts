@@ -1,16 +1,15 @@
 /**
  * Sends transactions that are due together nested in one request, several requests in flight; one
  * that is alone goes at once by itself. The nested ones stay independent: each has its own guards and
- * its own verdict. An unknown result is settled here, by sending the same transaction again until the
+ * its own verdict. A request is as large as the server lets it be, never larger. An unknown result is settled here, by sending the same transaction again until the
  * server has answered; so submit() answers what is so, or throws before anything can have happened.
  */
 import type { EtcdKv, Txn, TxnResult } from '../../shared/etcd/port.ts';
 import { backoffMs, sleep, type Clock, type Random } from '../../shared/clock.ts';
 import { CronmeshError, isCronmeshError } from '../../shared/errors.ts';
 
-/** Measured on a 3.4 server: 120 nested transactions of 8 operations pass, 120 of 9 do not. */
-const maxNested = 100;
-const maxNestedOperations = 8;
+/** etcd's own default of `--max-txn-ops`. */
+const defaultMaxOperations = 128;
 const maxInFlight = 4;
 
 export interface Submitted {
@@ -23,6 +22,7 @@ export interface Submitted {
 interface Item {
   readonly subject: string;
   readonly txn: Txn;
+  readonly depth: number;
   readonly resolve: (submitted: Submitted) => void;
   readonly reject: (error: unknown) => void;
   /** A former sending may have taken effect. */
@@ -35,22 +35,27 @@ export interface BatcherOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly signal: AbortSignal;
+  /** The server's `--max-txn-ops`; learned when it turns out to be lower. Default: 128. */
+  readonly maxOperations?: number;
 }
 
 export class TxnBatcher {
   readonly #options: BatcherOptions;
+  #maxOperations: number;
   #queue: Item[] = [];
   #inFlight = 0;
   #scheduled = false;
 
   constructor(options: BatcherOptions) {
     this.#options = options;
+    this.#maxOperations = options.maxOperations ?? defaultMaxOperations;
   }
 
   /** `subject` is the job's name: no two transactions of one subject share a request. */
   submit(subject: string, txn: Txn): Promise<Submitted> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ subject, txn, resolve, reject, unknown: false, attempts: 0 });
+      const depth = depthOf(txn);
+      this.#queue.push({ subject, txn, depth, resolve, reject, unknown: false, attempts: 0 });
       this.#schedule();
     });
   }
@@ -65,25 +70,28 @@ export class TxnBatcher {
     });
   }
 
+  /** Takes from the head of the queue what may travel together. */
   #take(): Item[] {
     const batch: Item[] = [];
     const subjects = new Set<string>();
-    const rest: Item[] = [];
+    const left: Item[] = [];
+    let deepest = 0;
+    let at = 0;
     for (const item of this.#queue) {
-      const fits =
-        batch.length === 0 ||
-        (batch.length < maxNested &&
-          !subjects.has(item.subject) &&
-          isSmall(item) &&
-          batch.every(isSmall));
-      if (fits) {
+      const depth = Math.max(deepest, item.depth);
+      const isFull = batch.length > 0 && batch.length + 1 + deepest > this.#maxOperations;
+      if (isFull) break;
+      at++;
+      const fits = batch.length === 0 || batch.length + 1 + depth <= this.#maxOperations;
+      if (fits && !subjects.has(item.subject)) {
         batch.push(item);
         subjects.add(item.subject);
+        deepest = depth;
       } else {
-        rest.push(item);
+        left.push(item);
       }
     }
-    this.#queue = rest;
+    this.#queue = left.length === 0 ? this.#queue.slice(at) : [...left, ...this.#queue.slice(at)];
     return batch;
   }
 
@@ -120,7 +128,9 @@ export class TxnBatcher {
   }
 
   #failed(batch: Item[], error: unknown): void {
-    if (isCronmeshError(error, 'etcd-rejected') && batch.length > 1) {
+    const isTooLarge = isCronmeshError(error, 'etcd-txn-too-large');
+    if (batch.length > 1 && (isTooLarge || isCronmeshError(error, 'etcd-rejected'))) {
+      if (isTooLarge) this.#learn(batch);
       const half = batch.length >> 1;
       void this.#send(batch.slice(0, half));
       void this.#send(batch.slice(half));
@@ -133,6 +143,12 @@ export class TxnBatcher {
       if (again && !this.#options.signal.aborted) void this.#again(item);
       else item.reject(error);
     }
+  }
+
+  /** The server takes less than was thought: ask for half from now on. */
+  #learn(batch: readonly Item[]): void {
+    const asked = batch.length + Math.max(...batch.map(({ depth }) => depth));
+    this.#maxOperations = Math.min(this.#maxOperations, asked >> 1);
   }
 
   async #again(item: Item): Promise<void> {
@@ -150,8 +166,15 @@ export class TxnBatcher {
   }
 }
 
-function isSmall({ txn }: Item): boolean {
-  return (
-    Math.max(txn.compare.length, txn.success.length, txn.failure.length) <= maxNestedOperations
-  );
+/**
+ * How much of the server's limit a transaction takes of the one that it is nested in. etcd counts the
+ * longest list of each level, and adds the levels up along each path: with a limit of 128, 120 nested
+ * ones of 8 operations pass, 120 of 9 do not (`checkTxnRequest` in api/v3rpc/key.go).
+ */
+function depthOf(txn: Txn): number {
+  let below = 0;
+  for (const ops of [txn.success, txn.failure]) {
+    for (const op of ops) if ('txn' in op) below = Math.max(below, depthOf(op.txn));
+  }
+  return Math.max(txn.compare.length, txn.success.length, txn.failure.length) + below;
 }
