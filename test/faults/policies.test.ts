@@ -3,11 +3,15 @@
  * catches up on after it was away.
  */
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
 import type { HistoryRow } from '../../shared/history/records.ts';
+import { audit, quiet, spanOf } from '../support/audit.ts';
+import { reportAudit, reportFault } from '../support/fault-report.ts';
 import { withMesh, type TestMesh } from '../support/mesh.ts';
-import { noteRun, readOracle, type OracleLine } from '../support/oracle.ts';
+import { noteRun, overlapMs, readOracle, type OracleLine } from '../support/oracle.ts';
 import { waitFor } from '../support/server-process.ts';
+
+const hourMs = 3_600_000;
 
 /** Begin and end of each run, by run id. */
 function spans(lines: readonly OracleLine[]): { from: number; to: number; runId: string }[] {
@@ -43,6 +47,20 @@ async function endedRuns(mesh: TestMesh, atLeast: number): Promise<HistoryRow[]>
   );
 }
 
+/** Audits the one job of a mesh from its first tick that ran to its last. */
+async function report(
+  t: TestContext,
+  mesh: TestMesh,
+  name: string,
+  due: { readonly job: string; readonly everyMs: number; readonly exclusive: boolean },
+  note: string,
+): Promise<void> {
+  const span = spanOf(readOracle(mesh.oracle));
+  await quiet(mesh, [due.job]);
+  const found = await audit(mesh, { ...due, ...span, jobs: [due.job] });
+  reportAudit(t, name, found, note);
+}
+
 describe('policies', { concurrency: false }, () => {
   it('queue: runs one after another, at most one waits, and nothing overlaps', async (t) => {
     await withMesh({}, async (mesh) => {
@@ -60,16 +78,17 @@ describe('policies', { concurrency: false }, () => {
         .toSorted((a, b) => a.from - b.from)
         .slice(1, 5)
         .map(({ from }, index, all) => from - (all[index - 1]?.to ?? from));
-      t.diagnostic(`pauses between queued runs: ${gaps.join(', ')} ms`);
       assert.ok(
         (await mesh.rows()).some(
           ({ outcome, reason }) => outcome === 'skipped' && /waiting/.test(reason ?? ''),
         ),
       );
+      const due = { job: 'queued', everyMs: 1_000, exclusive: true };
+      await report(t, mesh, 'queue', due, `pauses between runs ${gaps.join(', ')} ms`);
     });
   });
 
-  it('replace: kills the earlier run, then starts', async () => {
+  it('replace: kills the earlier run, then starts', async (t) => {
     await withMesh({}, async (mesh) => {
       await mesh.startWorkers(['w1', 'w2']);
       await mesh.putJob({
@@ -87,10 +106,13 @@ describe('policies', { concurrency: false }, () => {
         const next = starts[starts.findIndex((line) => line.runId === id) + 1];
         assert.ok(next !== undefined && next.atMs >= (endedAt ?? Infinity) - 5, 'no overlap');
       }
+      await mesh.putKey(mesh.keys.killer('replaced'), '');
+      const due = { job: 'replaced', everyMs: 3_000, exclusive: true };
+      await report(t, mesh, 'replace', due, `${rows.length} runs gave way to the next`);
     });
   });
 
-  it('allow up to n: never more than n at a time, over all workers', async () => {
+  it('allow up to n: never more than n at a time, over all workers', async (t) => {
     await withMesh({}, async (mesh) => {
       await mesh.startWorkers(['w1', 'w2', 'w3']);
       await mesh.putJob({
@@ -109,18 +131,12 @@ describe('policies', { concurrency: false }, () => {
             outcome === 'skipped' && /3 runs are still open/.test(reason ?? ''),
         ),
       );
-      await mesh.deleteKey(mesh.keys.job('three'));
-      await waitFor(
-        async () => (await mesh.list('slot/')).length + (await mesh.list('lock/')).length === 0,
-        {
-          timeoutMs: 15_000,
-          describe: () => 'every slot to be given back',
-        },
-      );
+      const due = { job: 'three', everyMs: 1_000, exclusive: false };
+      await report(t, mesh, 'allow up to 3', due, 'at most 3 at a time, every slot given back');
     });
   });
 
-  it('retries a failed run with backoff, elsewhere, and no further than asked', async () => {
+  it('retries a failed run with backoff, elsewhere, and no further than asked', async (t) => {
     await withMesh({}, async (mesh) => {
       await mesh.startWorkers(['w1', 'w2']);
       const soon = new Date(Date.now() + 3_000);
@@ -156,10 +172,12 @@ describe('policies', { concurrency: false }, () => {
         timeoutMs: 5_000,
         describe: () => 'no trigger to be left',
       });
+      const note = `attempts of one fire, pauses ${pause} and ${longer} ms, each on another worker`;
+      reportFault(t, 'retries of a failed run', { ran: rows.length, twice: 0 }, note);
     });
   });
 
-  it('retries the run of a killed worker, and no-overlap holds', async () => {
+  it('retries the run of a killed worker, and no-overlap holds', async (t) => {
     await withMesh({}, async (mesh) => {
       await mesh.startWorkers(['w1', 'w2']);
       const soon = new Date(Date.now() + 3_000);
@@ -179,52 +197,43 @@ describe('policies', { concurrency: false }, () => {
       const rows = await endedRuns(mesh, 2);
       assert.deepEqual(new Set(rows.map(({ outcome }) => outcome)), new Set(['lost', 'succeeded']));
       assert.notEqual(rows.find(({ outcome }) => outcome === 'succeeded')?.worker, worker);
-      const ends = readOracle(mesh.oracle).filter(({ what }) => what === 'ended');
-      assert.equal(ends.length, 1);
+      const lines = readOracle(mesh.oracle);
+      const figures = { ran: rows.length, lost: 1, overlapMs: overlapMs(lines) };
+      reportFault(t, 'retry of a lost run', figures, 'attempts of one fire');
+      assert.equal(lines.filter(({ what }) => what === 'ended').length, 1);
+      assert.equal(figures.overlapMs, 0);
     });
   });
 
-  it('catches up after the whole fleet was away: latest, all up to a bound, or nothing', async () => {
+  it('catches up after the whole fleet was away: latest, all up to a bound, or nothing', async (t) => {
     await withMesh({}, async (mesh) => {
       await mesh.startWorkers(['w1']);
-      const base = { command: noteRun(mesh.oracle, ':'), cronExpr: '*/5 * * * * *' };
-      await mesh.putJob({ ...base, name: 'skip', misfire: 'skip', startDeadlineSeconds: 1 });
-      await mesh.putJob({ ...base, name: 'latest', startDeadlineSeconds: 1 });
-      await mesh.putJob({
-        ...base,
-        name: 'all',
-        misfire: 'all',
-        misfireLimit: 2,
-        startDeadlineSeconds: 1,
-      });
-      await waitFor(() => new Set(readOracle(mesh.oracle).map(({ job }) => job)).size === 3, {
-        timeoutMs: 20_000,
-        describe: () => 'every job to run once',
+      // By the hour, half an hour from now: no tick falls into the test by itself.
+      const minute = (new Date().getUTCMinutes() + 30) % 60;
+      const base = { command: noteRun(mesh.oracle, ':'), cronExpr: `${minute} * * * *` };
+      await mesh.putJob({ ...base, name: 'skip', misfire: 'skip' });
+      await mesh.putJob({ ...base, name: 'latest' });
+      await mesh.putJob({ ...base, name: 'all', misfire: 'all', misfireLimit: 2 });
+      await waitFor(async () => (await mesh.list('cursor/')).length === 3, {
+        timeoutMs: 10_000,
+        describe: () => 'every job to have its cursor',
       });
       await mesh.workers.get('w1')?.stop();
-      const awayFrom = Date.now();
-      // Away over four ticks, back in the middle between two: none of them is fresh then.
-      const back = Math.ceil(awayFrom / 5_000) * 5_000 + 18_000;
-      await waitFor(() => Date.now() >= back, {
-        timeoutMs: 40_000,
-        describe: () => 'time to pass',
-      });
-      mesh.startWorker('w1');
-      await mesh.ready(['w1']);
-      const away = (line: OracleLine): boolean => line.tick > awayFrom && line.tick <= back - 2_000;
+      await mesh.putCursorsBack(4 * hourMs);
+      await mesh.startWorkers(['w1']);
       const caughtUp = await waitFor(
         () => {
-          const lines = readOracle(mesh.oracle).filter(away);
+          const lines = readOracle(mesh.oracle);
           return lines.length >= 3 ? lines : undefined;
         },
         { timeoutMs: 60_000, describe: () => 'catch-ups' },
       );
       const ticksOf = (job: string): number[] =>
         caughtUp.filter((line) => line.job === job).map(({ tick }) => tick);
-      const newest = back - 3_000;
+      const newest = Math.floor((Date.now() - minute * 60_000) / hourMs) * hourMs + minute * 60_000;
       assert.deepEqual(ticksOf('skip'), []);
       assert.deepEqual(ticksOf('latest'), [newest]);
-      assert.deepEqual(ticksOf('all'), [newest - 5_000, newest]);
+      assert.deepEqual(ticksOf('all'), [newest - hourMs, newest]);
       const missed = await waitFor(
         async () => {
           const rows = (await mesh.rows()).filter(({ outcome }) => outcome === 'missed');
@@ -234,6 +243,8 @@ describe('policies', { concurrency: false }, () => {
       );
       const latest = missed.find(({ job }) => job === 'latest');
       assert.deepEqual(latest?.excepted, [newest]);
+      const note = 'caught up on: latest 1, all 2 of 2, skip 0';
+      reportFault(t, 'misfire policies after 4 ticks', { ran: caughtUp.length }, note);
     });
   });
 });

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { theGuardian } from '../support/executor-rig.ts';
+import { reportFault } from '../support/fault-report.ts';
 import { withMesh, type TestMesh } from '../support/mesh.ts';
 import { TokenFolder } from '../support/process-tokens.ts';
 import { waitFor } from '../support/server-process.ts';
@@ -74,7 +75,8 @@ describe('whole process trees', { concurrency: false }, () => {
         describe: () => `${String(folder.find().length)} processes to be gone`,
       });
       const tookMs = performance.now() - orderedMs;
-      context.diagnostic(`gone ${(tookMs - graceSeconds * 1_000).toFixed(0)} ms after the grace`);
+      const note = `gone ${(tookMs - graceSeconds * 1_000).toFixed(0)} ms after the grace`;
+      reportFault(context, 'kill of a tree that left its group', {}, note);
       assert.ok(tookMs < (graceSeconds + 1) * 1_000, `${tookMs.toFixed(0)} ms`);
       await waitFor(async () => (await mesh.rows()).some(({ outcome }) => outcome === 'killed'), {
         timeoutMs: 10_000,
@@ -119,7 +121,8 @@ describe('whole process trees', { concurrency: false }, () => {
         describe: () => `the trees to be gone; ${next.output.slice(-2_000)}`,
       });
       assert.equal(await isRegistered(mesh, next.pid), false);
-      context.diagnostic(`gone ${(performance.now() - startedMs).toFixed(0)} ms after the restart`);
+      const note = `gone ${(performance.now() - startedMs).toFixed(0)} ms after the restart, before it was in service`;
+      reportFault(context, 'trees of a former life', { lost: 1 }, note);
       await waitFor(() => isRegistered(mesh, next.pid), {
         timeoutMs: 30_000,
         describe: () => `the next life to be in service; ${next.output.slice(-2_000)}`,

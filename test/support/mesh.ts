@@ -15,6 +15,7 @@ import type { HistoryStore } from '../../shared/history/port.ts';
 import type { HistoryRow } from '../../shared/history/records.ts';
 import type { JobInput } from '../../shared/job/definition.ts';
 import { createLogger, type Logger } from '../../shared/log.ts';
+import { encodeCursor, parseCursor } from '../../shared/protocol/cursor.ts';
 import { createKeys, type Keys } from '../../shared/protocol/keys.ts';
 import {
   decodeValue,
@@ -212,6 +213,23 @@ export class TestMesh {
   async putKey(key: string, value: string): Promise<number> {
     const put = { put: { key, value } };
     return (await this.etcd.txn({ compare: [], success: [put], failure: [] })).revision;
+  }
+
+  /**
+   * Puts every cursor back by so long, as if the fleet had been away since; no worker may run
+   * meanwhile. Resolves with where they are now, by job.
+   */
+  async putCursorsBack(byMs: number): Promise<Map<string, number>> {
+    const back = new Map<string, number>();
+    const key = this.keys.cursor('');
+    for (const kv of (await this.etcd.range({ key, rangeEnd: prefixEnd(key) })).kvs) {
+      const cursor = parseCursor(kv.value.toString());
+      if (cursor === undefined) throw new Error(`${kv.key} is no cursor`);
+      const tick = cursor.tick - byMs;
+      back.set(kv.key.slice(key.length), tick);
+      await this.putKey(kv.key, encodeCursor({ ...cursor, tick }));
+    }
+    return back;
   }
 
   async deleteKey(key: string): Promise<number> {
