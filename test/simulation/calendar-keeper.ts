@@ -2,6 +2,8 @@
  * What people of a simulation do with calendars: create, change and delete them by the protocol's own
  * transactions, and write or delete keys by hand. Nearly all dates are those of now, so that it matters.
  */
+import { readCalendarEntry, type CalendarMap } from '../../shared/calendar/calendar-entry.ts';
+import { calendarsIn } from '../../shared/calendar/counted-text.ts';
 import type { CalendarInput } from '../../shared/calendar/definition.ts';
 import type { KeyValue, Txn, TxnResult } from '../../shared/etcd/port.ts';
 import { deleteCalendar, putCalendar } from '../../shared/protocol/calendars.ts';
@@ -36,9 +38,32 @@ export class CalendarKeeper {
     this.#options = options;
   }
 
+  /** As an editor reads them: those that the cursor counted with, and those of the new definition. */
+  async read(cursorRaw = '', wanted: readonly string[] = []): Promise<CalendarMap> {
+    const { keys, etcd } = this.#options;
+    const names = [...new Set([...calendarsIn(cursorRaw), ...wanted])];
+    if (names.length === 0) return new Map();
+    const gets = names.map((name) => ({ get: { key: keys.calendar(name) } }));
+    const { results } = await etcd.txn({ compare: [], success: gets, failure: [] });
+    return new Map(
+      results.map((result, index) => {
+        const [kv] = result.kind === 'get' ? result.kvs : [];
+        const name = names[index] ?? '';
+        return [name, kv && readCalendarEntry(name, kv)];
+      }),
+    );
+  }
+
   /** Somebody changes a calendar by the protocol. */
   async put(): Promise<void> {
     await this.#put(this.#options.random.pick(edited));
+  }
+
+  /** As put(), or takes one away that no job uses. */
+  async change(): Promise<void> {
+    const { random } = this.#options;
+    const name = random.pick(edited);
+    await (random.chance(0.4) ? this.#delete(name) : this.#put(name));
   }
 
   async act(): Promise<void> {

@@ -54,6 +54,16 @@ export function countedBy(definition: Definition): string {
   return schedule === undefined ? pausedSchedule : textOf({ schedule, calendars });
 }
 
+export function textOfDefinition(
+  { policies, calendars, ...definition }: Definition,
+  command: string,
+  description: string,
+): string {
+  const lists = calendars.length === 0 ? {} : { calendars: [...calendars] };
+  const rest = { command, killGraceSeconds: 2, description };
+  return JSON.stringify({ ...definition, ...policies, ...lists, ...rest } satisfies JobInput);
+}
+
 /** Undefined for what is no definition. */
 export function readBack(name: string, kv: KeyValue): Definition | undefined {
   if (readDefinition(kv, 0).isMalformed) return undefined;

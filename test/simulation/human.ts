@@ -2,10 +2,7 @@
  * The people and masters of a simulation: they create, edit, pause, delete and re-create jobs by the
  * protocol's own transactions, write keys by hand, trigger and kill, over a network of their own.
  */
-import { readCalendarEntry, type CalendarEntry } from '../../shared/calendar/calendar-entry.ts';
-import { calendarsIn } from '../../shared/calendar/counted-text.ts';
 import { isCronmeshError } from '../../shared/errors.ts';
-import type { JobInput } from '../../shared/job/definition.ts';
 import type { KeyValue, OpResult, Txn, TxnResult } from '../../shared/etcd/port.ts';
 import { editJob, type SeenJob } from '../../shared/protocol/edit.ts';
 import { createKeys } from '../../shared/protocol/keys.ts';
@@ -15,7 +12,13 @@ import { requestTrigger } from '../../shared/protocol/trigger.ts';
 import { decodeValue, encodeValue, fireSchema } from '../../shared/protocol/values.ts';
 import { sleep } from '../../shared/clock.ts';
 import { CalendarKeeper, calendarNames } from './calendar-keeper.ts';
-import { countedBy, drawPolicies, readBack, type Definition } from './human-definitions.ts';
+import {
+  countedBy,
+  drawPolicies,
+  readBack,
+  textOfDefinition,
+  type Definition,
+} from './human-definitions.ts';
 import type { Ledger } from './ledger.ts';
 import type { PlainSchedule } from './schedules.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -88,8 +91,13 @@ export class Human {
     await this.#quietly(() => this.#trigger(name));
   }
 
-  async changeCalendar(): Promise<void> {
+  async turnCalendar(): Promise<void> {
     await this.#quietly(() => this.#keeper.put());
+  }
+
+  /** A calendar and a job at the same moment. */
+  async changeBoth(name: string): Promise<void> {
+    await Promise.all([this.#quietly(() => this.#keeper.change()), this.act(name)]);
   }
 
   async putByHand(name: string): Promise<void> {
@@ -153,7 +161,7 @@ export class Human {
         seen: found.seen,
         definition: text,
         schedule: wanted === undefined ? '' : countedBy(wanted),
-        calendars: await this.#calendars(found.seen, wanted),
+        calendars: await this.#keeper.read(found.seen.cursorRaw, wanted?.calendars),
         nowMs: process.clock.wallMs(),
         accountant,
       });
@@ -214,19 +222,9 @@ export class Human {
     return random.chance(0.5) ? { ...was, policies: fresh.policies } : fresh;
   }
 
-  #textOf({ policies, calendars, ...definition }: Definition, description: string): string {
+  #textOf(definition: Definition, description: string): string {
     this.#count++;
-    const command = `${this.#options.name} ${this.#count}`;
-    const lists = calendars.length === 0 ? {} : { calendars: [...calendars] };
-    const whole = {
-      ...definition,
-      ...policies,
-      ...lists,
-      command,
-      killGraceSeconds: 2,
-      description,
-    };
-    return JSON.stringify(whole satisfies JobInput);
+    return textOfDefinition(definition, `${this.#options.name} ${this.#count}`, description);
   }
 
   async #putByHand(name: string): Promise<void> {
@@ -362,24 +360,6 @@ export class Human {
       },
       definition: job === undefined ? undefined : readBack(name, job),
     };
-  }
-
-  /** Those of the new definition, and those that the cursor counted with. */
-  async #calendars(
-    { cursorRaw }: SeenJob,
-    wanted: Definition | undefined,
-  ): Promise<ReadonlyMap<string, CalendarEntry | undefined>> {
-    const counted = calendarsIn(cursorRaw ?? '');
-    const names = [...new Set([...counted, ...(wanted?.calendars ?? [])])];
-    if (names.length === 0) return new Map();
-    const gets = names.map((name) => ({ get: { key: keys.calendar(name) } }));
-    const { results } = await this.#options.etcd.txn({ compare: [], success: gets, failure: [] });
-    return new Map(
-      names.map((name, index) => {
-        const kv = firstOf(results[index]);
-        return [name, kv && readCalendarEntry(name, kv)];
-      }),
-    );
   }
 
   async #passingLease(): Promise<string> {

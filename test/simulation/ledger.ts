@@ -116,7 +116,14 @@ export class Ledger {
     for (const { what, covers, value } of accounts) {
       const ticks = due.filter(covers);
       if (ticks.length === 0) this.#bad('one account a tick', book, `${what} covers no due tick`);
-      else if (counted !== undefined) this.calendars.check(book, counted, ticks, value);
+      const session = text(value?.['session']) ?? '';
+      // A decision about ticks moves the cursor to the last of them, an edit or an adoption to now.
+      const isDecided = session !== '' && value?.['toTick'] === now.tick;
+      if (isDecided && this.#store.get(`${root}session/${session}`) === undefined) {
+        this.#bad('only a live session decides', book, what);
+      }
+      if (ticks.length > 0 && counted !== undefined)
+        this.calendars.check(book, counted, ticks, value);
     }
   }
 

@@ -202,7 +202,9 @@ class World {
       for (const { machine } of this.#workers) this.#keepClock(machine, random);
     }
     this.#flurry(random);
-    if (this.#calendarChance > 0) this.#turnCalendars(this.#random.stream('turns'));
+    const turns = this.#random.stream('turns');
+    const turnMs = this.#regime.deedMs * turns.pick([1.5, 6, 12]);
+    if (this.#calendarChance > 0) this.#turnCalendars(turns, turnMs);
     this.#weather.start();
     await this.#until(this.#regime.durationMs);
     this.#isBusy = false;
@@ -315,6 +317,7 @@ class World {
         [5, (human) => human.act(name)],
         [4, (human) => human.trigger(name)],
         [1, (human) => human.putByHand(name)],
+        [this.#calendarChance * 10, (human) => human.changeBoth(name)],
         [4, (human) => human.changePolicies(name)],
         [2, (human) => human.killAll(name)],
       ]);
@@ -328,16 +331,14 @@ class World {
   }
 
   /** A calendar is turned over at the very moment at which most jobs are due. */
-  #turnCalendars(random: SeededRandom): void {
-    this.#time.after(random.exponential(this.#regime.deedMs * 1.5), () => {
+  #turnCalendars(random: SeededRandom, meanMs: number): void {
+    this.#time.after(random.exponential(meanMs), () => {
       if (!this.#isBusy) return;
       const toTickMs = 10_000 - (this.#time.trueWallMs % 10_000);
       for (const human of this.#humans) {
-        this.#time.after(Math.max(0, toTickMs + random.between(-250, 350)), () => {
-          void human.changeCalendar();
-        });
+        this.#time.after(toTickMs + random.between(-250, 350), () => void human.turnCalendar());
       }
-      this.#turnCalendars(random);
+      this.#turnCalendars(random, meanMs);
     });
   }
 
