@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type { HistoryRow } from '../../shared/history/records.ts';
-import { audit, quiet, spanOf } from '../support/audit.ts';
+import { audit, firstCommonTick, quiet, spanOf } from '../support/audit.ts';
 import { reportAudit, reportFault } from '../support/fault-report.ts';
 import { withMesh, type TestMesh } from '../support/mesh.ts';
 import { noteRun, overlapMs, readOracle, type OracleLine } from '../support/oracle.ts';
@@ -133,6 +133,26 @@ describe('policies', { concurrency: false }, () => {
       );
       const due = { job: 'three', everyMs: 1_000, exclusive: false };
       await report(t, mesh, 'allow up to 3', due, 'at most 3 at a time, every slot given back');
+    });
+  });
+
+  it('slots: a worker never has more runs in hand, and what waits too long is written off', async (t) => {
+    await withMesh({}, async (mesh) => {
+      await mesh.startWorkers(['w1', 'w2'], { slots: 2 });
+      const jobs = Array.from({ length: 6 }, (_, index) => `slot-${index}`);
+      for (const name of jobs) {
+        const command = beginAndEnd(mesh, 'sleep 1.5');
+        await mesh.putJob({ name, command, cronExpr: '* * * * * *', concurrency: 'allow' });
+      }
+      await endedRuns(mesh, 16);
+      const from = firstCommonTick(readOracle(mesh.oracle));
+      const { to } = spanOf(readOracle(mesh.oracle));
+      await quiet(mesh, jobs);
+      const found = await audit(mesh, { jobs, from, to });
+      const most = mostAtOnce(readOracle(mesh.oracle));
+      reportAudit(t, 'more fires than slots', found, `${most} at a time in 2 times 2 slots`);
+      assert.equal(most, 4);
+      assert.ok(found.missed > 0);
     });
   });
 
