@@ -4,6 +4,7 @@ import { systemClock } from '../../shared/clock.ts';
 import { CronmeshError } from '../../shared/errors.ts';
 import type { Txn, TxnResult } from '../../shared/etcd/port.ts';
 import { TxnBatcher } from '../../worker/mesh/txn-batcher.ts';
+import { ManualClock } from '../support/manual-clock.ts';
 
 function put(key: string): Txn {
   return { compare: [], success: [{ put: { key, value: '1' } }], failure: [] };
@@ -133,5 +134,40 @@ describe('TxnBatcher', () => {
     });
     await assert.rejects(batcher.submit('a', put('a')), { code: 'etcd-unavailable' });
     assert.equal(sent.length, 1);
+  });
+
+  it('comes to an end with a server that is slower than its own patience', async () => {
+    const clock = new ManualClock();
+    const patienceMs = 3_000;
+    const costMs = 100;
+    let freeAtMs = 0;
+    let worked = 0;
+    const batcher = new TxnBatcher({
+      etcd: {
+        // One after another, also what nobody waits for any more.
+        txn: (txn) => {
+          const count = 'txn' in (txn.success[0] ?? {}) ? txn.success.length : 1;
+          worked += count;
+          const nowMs = clock.monotonicMs();
+          freeAtMs = Math.max(freeAtMs, nowMs) + count * costMs;
+          const tookMs = freeAtMs - nowMs;
+          return new Promise((resolve, reject) => {
+            if (tookMs <= patienceMs) clock.after(tookMs, () => resolve(answer(txn, 1)));
+            else clock.after(patienceMs, () => reject(new CronmeshError('unknown-result', 'late')));
+          });
+        },
+      },
+      clock,
+      random: () => 0.5,
+      signal: new AbortController().signal,
+    });
+    const count = 600;
+    let settled = 0;
+    for (let i = 0; i < count; i++) {
+      void batcher.submit(`j${i}`, put(`k${i}`)).then(() => settled++);
+    }
+    for (let i = 0; i < 3_000 && settled < count; i++) await clock.advance(100);
+    assert.equal(settled, count);
+    assert.ok(worked < count * 4, `${worked} sent for ${count}`);
   });
 });

@@ -1,8 +1,11 @@
 /**
  * Sends transactions that are due together nested in one request, several requests in flight; one
  * that is alone goes at once by itself. The nested ones stay independent: each has its own guards and
- * its own verdict. A request is as large as the server lets it be, never larger. An unknown result is settled here, by sending the same transaction again until the
- * server has answered; so submit() answers what is so, or throws before anything can have happened.
+ * its own verdict. A request is as large as the server lets it be, never larger. An unknown result is
+ * settled here, by sending the same transaction again until the server has answered; so submit()
+ * answers what is so, or throws before anything can have happened. A server that does not answer in
+ * time is sent less at a time until it does: what it works off after it was given up here is sent again,
+ * and would keep it from ever answering in time.
  */
 import type { EtcdKv, Txn, TxnResult } from '../../shared/etcd/port.ts';
 import { backoffMs, sleep, type Clock, type Random } from '../../shared/clock.ts';
@@ -44,6 +47,9 @@ export class TxnBatcher {
   #maxOperations: number;
   #queue: Item[] = [];
   #inFlight = 0;
+  /** How much is sent at a time: less after each answer that is lost, more after each that comes. */
+  #nested = Infinity;
+  #flights = maxInFlight;
   #scheduled = false;
 
   constructor(options: BatcherOptions) {
@@ -66,7 +72,9 @@ export class TxnBatcher {
     // All that becomes due in one turn of the loop travels together.
     this.#options.clock.soon(() => {
       this.#scheduled = false;
-      while (this.#inFlight < maxInFlight && this.#queue.length > 0) void this.#send(this.#take());
+      while (this.#inFlight < this.#flights && this.#queue.length > 0) {
+        void this.#send(this.#take());
+      }
     });
   }
 
@@ -79,7 +87,9 @@ export class TxnBatcher {
     let at = 0;
     for (const item of this.#queue) {
       const depth = Math.max(deepest, item.depth);
-      const isFull = batch.length > 0 && batch.length + 1 + deepest > this.#maxOperations;
+      const isFull =
+        batch.length > 0 &&
+        (batch.length >= this.#nested || batch.length + 1 + deepest > this.#maxOperations);
       if (isFull) break;
       at++;
       const fits = batch.length === 0 || batch.length + 1 + depth <= this.#maxOperations;
@@ -100,6 +110,7 @@ export class TxnBatcher {
     const sentAtMs = this.#options.clock.monotonicMs();
     try {
       const results = await this.#call(batch);
+      this.#answered();
       for (const [index, item] of batch.entries()) {
         const result = results[index];
         if (result === undefined) item.reject(new CronmeshError('internal', 'missing result'));
@@ -137,12 +148,22 @@ export class TxnBatcher {
       return;
     }
     const lost = isCronmeshError(error, 'unknown-result');
+    if (lost) {
+      if (batch.length > 1) this.#nested = Math.min(this.#nested, batch.length) >> 1;
+      this.#flights = 1;
+    }
     for (const item of batch) {
       item.unknown ||= lost;
       const again = item.unknown && isCronmeshError(error) && error.retryable;
       if (again && !this.#options.signal.aborted) void this.#again(item);
       else item.reject(error);
     }
+  }
+
+  /** Sooner back to large requests than to many at a time. */
+  #answered(): void {
+    if (this.#nested < this.#maxOperations) this.#nested = Math.ceil(this.#nested * 1.25);
+    else this.#flights = Math.min(maxInFlight, this.#flights + 1);
   }
 
   /** The server takes less than was thought: ask for half from now on. */
