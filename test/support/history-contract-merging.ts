@@ -137,6 +137,9 @@ export function describeMerging(makeStore: MakeStore): void {
         const row = await store.getRun('m2');
         assert.equal(row?.outcome, 'skipped');
         assert.equal(row?.count, undefined);
+        await store.ingest([notRun('m3', { excepted: [baseTick], excluded: 4 })]);
+        const parts = await store.getRun('m3');
+        assert.deepEqual([parts?.excepted, parts?.excluded], [[baseTick], 4]);
       });
     });
 
