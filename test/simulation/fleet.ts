@@ -26,6 +26,7 @@ export interface FleetParts {
   readonly violations: Violations;
   readonly ttlSeconds: number;
   readonly rules: GuardianRules;
+  readonly lengths: readonly [short: number, middle: number, long: number];
   /** In a mutant the clock is compared with itself. */
   readonly comparesClock: boolean;
   readonly isSpoolDurable: boolean;
@@ -112,6 +113,7 @@ export class SimWorker {
       slots: this.slots,
       witness: oracle,
       rules,
+      lengths: this.#parts.lengths,
       mostMessageMs: () => this.mostMessageMs,
     });
     const spool = new SimSpool({

@@ -35,6 +35,7 @@ export class Ledger {
   /** Ticks from here on (true wall time) are started, when there is room, or refused for a reason. */
   mustRunFromMs = Infinity;
   hasRoom: () => boolean = () => false;
+  onClaimed: (fire: FireBook) => void = () => undefined;
   /** Called when a fire is settled as lost, or ended. */
   onSettled: (fire: FireBook, kind: Settlement['kind']) => void = () => undefined;
 
@@ -224,6 +225,7 @@ export class Ledger {
     book.claimed.add(key);
     book.fires.set(id, fire);
     this.firesByRun.set(fire.runId, fire);
+    this.onClaimed(fire);
     return fire;
   }
 

@@ -35,6 +35,8 @@ export interface SimExecutorOptions {
   readonly slots: number;
   readonly witness: RunWitness;
   readonly rules: GuardianRules;
+  /** How frequent short runs (a third of a second), middling and long ones (up to 40 s) are. */
+  readonly lengths: readonly [short: number, middle: number, long: number];
   /** What a message between worker and guardian may take at most, ms. */
   mostMessageMs(): number;
 }
@@ -169,11 +171,12 @@ export class SimExecutor implements Executor {
   }
 
   #durationMs(): number {
-    const { random } = this.#options;
+    const { random, lengths } = this.#options;
+    const [short, middle, long] = lengths;
     return random.weighted([
-      [6, () => random.between(5, 300)],
-      [3, () => random.between(300, 5_000)],
-      [1, () => random.between(5_000, 40_000)],
+      [short, () => random.between(5, 300)],
+      [middle, () => random.between(300, 5_000)],
+      [long, () => random.between(5_000, 40_000)],
     ])();
   }
 

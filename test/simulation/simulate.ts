@@ -4,6 +4,7 @@
  */
 import type { Txn } from '../../shared/etcd/port.ts';
 import { createClaimWitness } from './claim-witness.ts';
+import { Crowd } from './crowd.ts';
 import { EtcdStore } from './etcd-store.ts';
 import { checkFinally, leftovers } from './final-checks.ts';
 import { SimWorker } from './fleet.ts';
@@ -12,7 +13,7 @@ import { Human } from './human.ts';
 import { keepLeases } from './lease-keeper.ts';
 import { Ledger } from './ledger.ts';
 import { Link } from './link.ts';
-import { operation, storm, untilNext, type Regime } from './regime.ts';
+import { operation, storm, type Regime } from './regime.ts';
 import { RunOracle } from './run-oracle.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { SimEtcd } from './sim-etcd.ts';
@@ -74,7 +75,6 @@ export interface SimResult {
 const leastRecoveryMs = 35_000;
 const quietLimitMs = 300_000;
 const masters = 2;
-const clockUpkeepMs = 6 * 3_600_000;
 
 export async function simulate(options: SimOptions): Promise<SimResult> {
   const uses: string[] = [];
@@ -112,8 +112,6 @@ class World {
   readonly #jobs: readonly string[];
   readonly #ttlSeconds: number;
   readonly #calendarChance: number;
-  #isBusy = true;
-  #troubles = 0;
 
   constructor(options: SimOptions) {
     this.#options = options;
@@ -142,6 +140,11 @@ class World {
     const jobCount = options.jobs ?? draw.integer(...this.#regime.jobs);
     this.#jobs = Array.from({ length: jobCount }, (_, i) => `job-${i + 1}`);
     const links: Link[] = [];
+    const lengths = draw.pick([
+      [6, 3, 1],
+      [6, 3, 1],
+      [2, 3, 5],
+    ] as const);
     const ttls = random.stream('ttl');
     const mixed = ttls.chance(0.3) ? ttls : undefined;
     for (let i = 1; i <= workerCount; i++) {
@@ -159,6 +162,7 @@ class World {
           keepsDeadline: mutation.ignoresDeadline !== true,
           keepsStartBy: mutation.ignoresStartBy !== true,
         },
+        lengths,
         comparesClock: mutation.trustsOwnClock !== true,
         isSpoolDurable: mutation.forgetsDisk !== true,
         trustsKeepAlives: mutation.trustsKeepAlives === true,
@@ -181,7 +185,6 @@ class World {
       meanMs: options.isFair === true ? 0 : draw.pick(this.#regime.faultMs),
       compactMs: this.#regime.compactMs,
       aim: this.#regime.aim,
-      onMended: () => this.#afterTrouble(),
     });
     const facts = `ttl ${mixed === undefined ? `${ttlSeconds} s` : 'mixed'}, ${workerCount} workers, ${jobCount} jobs`;
     this.#story.tell('world', `seed ${options.seed}: ${facts}`);
@@ -196,18 +199,22 @@ class World {
     for (const name of this.#jobs) {
       this.#time.after(random.between(0, 5_000), () => void first?.create(name));
     }
-    for (const human of this.#humans) this.#busy(human, random);
-    if (this.#regime.upkeepMs < Infinity) for (const name of this.#jobs) this.#keepUp(name, random);
-    if (this.#regime.keepsClocks) {
-      for (const { machine } of this.#workers) this.#keepClock(machine, random);
-    }
-    this.#flurry(random);
-    const turns = this.#random.stream('turns');
-    const turnMs = this.#regime.deedMs * turns.pick([1.5, 6, 12]);
-    if (this.#calendarChance > 0) this.#turnCalendars(turns, turnMs);
+    const crowd = new Crowd({
+      time: this.#time,
+      regime: this.#regime,
+      humans: this.#humans,
+      workers: this.#workers,
+      jobs: this.#jobs,
+      random,
+      weather: this.#weather,
+      calendarChance: this.#calendarChance,
+    });
+    crowd.start();
+    this.#ledger.onClaimed = (fire) => crowd.afterClaim(fire);
+    this.#weather.onMended = () => crowd.afterTrouble();
     this.#weather.start();
     await this.#until(this.#regime.durationMs);
-    this.#isBusy = false;
+    crowd.stop();
     this.#weather.clear();
     this.#story.tell('world', 'fair weather');
     await this.#until(
@@ -268,78 +275,6 @@ class World {
       oracle: this.#oracle,
       workers: this.#workers,
     };
-  }
-
-  #busy(human: Human, random: SeededRandom): void {
-    const { deedMs, aim } = this.#regime;
-    this.#time.after(untilNext(random, deedMs, this.#time.nowMs, aim), () => {
-      if (!this.#isBusy) return;
-      void human.act();
-      this.#busy(human, random);
-    });
-  }
-
-  #keepUp(name: string, random: SeededRandom): void {
-    this.#time.after(random.exponential(this.#regime.upkeepMs), () => {
-      if (!this.#isBusy) return;
-      void random.pick(this.#humans).keepUp(name);
-      this.#keepUp(name, random);
-    });
-  }
-
-  /** Somebody sees that a clock is off, and puts it right. */
-  #keepClock(machine: SimMachine, random: SeededRandom): void {
-    this.#time.after(random.exponential(clockUpkeepMs), () => {
-      if (!this.#isBusy) return;
-      if (Math.abs(machine.wallErrorMs()) > 500) {
-        machine.stepWall(-machine.wallErrorMs() + random.between(-300, 300));
-      }
-      this.#keepClock(machine, random);
-    });
-  }
-
-  /** When etcd is back there is much to catch up on: now people change how that is done. */
-  #afterTrouble(): void {
-    const random = this.#random.stream(`trouble ${this.#troubles++}`);
-    for (const human of this.#humans) {
-      const name = random.pick(this.#jobs);
-      this.#time.after(random.between(0, 2_500), () => void human.changePolicies(name));
-    }
-  }
-
-  /** Everybody at the same job at the same time, and at the moment it is due. */
-  #flurry(random: SeededRandom): void {
-    this.#time.after(random.exponential(this.#regime.flurryMs), () => {
-      if (!this.#isBusy) return;
-      const name = random.pick(this.#jobs);
-      const toSecondMs = 1_000 - (this.#time.nowMs % 1_000);
-      const deed = random.weighted<(human: Human) => Promise<void>>([
-        [5, (human) => human.act(name)],
-        [4, (human) => human.trigger(name)],
-        [1, (human) => human.putByHand(name)],
-        [this.#calendarChance * 10, (human) => human.changeBoth(name)],
-        [4, (human) => human.changePolicies(name)],
-        [2, (human) => human.killAll(name)],
-      ]);
-      for (const human of [...this.#humans, ...this.#humans]) {
-        this.#time.after(Math.max(0, toSecondMs + random.between(-150, 250)), () => {
-          void deed(human);
-        });
-      }
-      this.#flurry(random);
-    });
-  }
-
-  /** A calendar is turned over at the very moment at which most jobs are due. */
-  #turnCalendars(random: SeededRandom, meanMs: number): void {
-    this.#time.after(random.exponential(meanMs), () => {
-      if (!this.#isBusy) return;
-      const toTickMs = 10_000 - (this.#time.trueWallMs % 10_000);
-      for (const human of this.#humans) {
-        this.#time.after(toTickMs + random.between(-250, 350), () => void human.turnCalendar());
-      }
-      this.#turnCalendars(random, meanMs);
-    });
   }
 
   #machine(name: string, random: SeededRandom): SimMachine {

@@ -25,8 +25,6 @@ interface WeatherOptions {
   /** Mean time between two compactions, ms. */
   readonly compactMs: number;
   readonly aim: Aim | undefined;
-  /** Etcd is back for everybody. */
-  readonly onMended: () => void;
 }
 
 type Fault = readonly [weight: number, apply: (worker: SimWorker) => void];
@@ -41,6 +39,8 @@ export class Weather {
   /** What will end the faults of now. */
   readonly #ends = new Set<() => void>();
   #isOver = false;
+  /** Etcd is back for everybody. */
+  onMended: () => void = () => undefined;
 
   constructor(options: WeatherOptions) {
     this.#options = options;
@@ -81,6 +81,11 @@ export class Weather {
     for (const end of this.#ends) end();
   }
 
+  endSession(name: string): void {
+    const worker = this.#options.workers.find((each) => each.name === name);
+    if (worker !== undefined && this.#options.meanMs > 0 && !this.#isOver) this.#revoke(worker);
+  }
+
   #again(meanMs: number, what: () => void): void {
     const { time, aim } = this.#options;
     const delayMs = untilNext(this.#random, meanMs, time.nowMs, aim);
@@ -96,7 +101,7 @@ export class Weather {
     this.#options.story.tell(who, `~ ${what}${until}`);
   }
 
-  /** Sets, and takes back when the time is over; what it does to `whom` is over then, too. */
+  /** Sets, and takes back when the time is over; until then those of `whom` may not hear of orders. */
   #during(whom: readonly SimWorker[], ms: number, set: () => void, reset: () => void): void {
     const ends = whom.map((worker) => worker.ail());
     for (const end of ends) this.#ends.add(end);
@@ -145,7 +150,7 @@ export class Weather {
       case 0:
         this.#tell('store', 'is down', ms);
         this.#during(
-          workers,
+          [],
           ms,
           () => (history.isDown = true),
           () => (history.isDown = false),
@@ -159,14 +164,14 @@ export class Weather {
           each((link) => (link.state = 'refused')),
           () => {
             each((link) => (link.state = 'up'))();
-            this.#options.onMended();
+            this.onMended();
           },
         );
         return;
       case 2:
         this.#tell('etcd', 'loses one message in five', ms);
         this.#during(
-          workers,
+          [],
           ms,
           each((link) => (link.lossChance = 0.2)),
           each((link) => (link.lossChance = 0)),
@@ -247,7 +252,7 @@ export class Weather {
     const ms = this.#random.between(200, 8_000);
     this.#tell(worker.name, 'gets no replies', ms);
     this.#during(
-      [worker],
+      [],
       ms,
       () => (worker.link.repliesLost = true),
       () => (worker.link.repliesLost = false),
@@ -259,7 +264,7 @@ export class Weather {
     const slowMs = this.#random.pick([300, 1_500, 6_000]);
     this.#tell(worker.name, `has a network that takes up to ${slowMs} ms`, ms);
     this.#during(
-      [worker],
+      [],
       ms,
       () => Object.assign(worker.link, { slowChance: 0.3, slowMs }),
       () => Object.assign(worker.link, { slowChance: 0, slowMs: 0 }),
@@ -302,22 +307,25 @@ export class Weather {
           () => (link.isWatchHung = false),
         );
         return;
-      default: {
-        const lagMs = this.#random.pick([200, 1_500, 6_000]);
-        this.#tell(worker.name, `has a watch that lags up to ${lagMs} ms`, ms);
-        this.#during(
-          [worker],
-          ms,
-          () => (link.watchLagMs = lagMs),
-          () => (link.watchLagMs = 0),
-        );
-      }
+      default:
+        this.#lag(worker, this.#random.pick([200, 1_500, 6_000]), ms);
     }
+  }
+
+  #lag(worker: SimWorker, lagMs: number, ms: number): void {
+    const { link } = worker;
+    this.#tell(worker.name, `has a watch that lags up to ${lagMs} ms`, ms);
+    this.#during(
+      [worker],
+      ms,
+      () => (link.watchLagMs = lagMs),
+      () => (link.watchLagMs = 0),
+    );
   }
 
   /** Servers before 3.5.13 do that to live leases. */
   #revoke(worker: SimWorker): void {
-    const { etcd } = this.#options;
+    const { etcd, workers } = this.#options;
     const mine = etcd
       .withPrefix('/cron/session/')
       .findLast((kv) => kv.value.toString().includes(`"${worker.name}"`));
@@ -330,6 +338,8 @@ export class Weather {
     }
     // It hurts most when the worker does not hear of it.
     if (this.#random.chance(0.5)) this.#partition(worker);
+    // Or when others still believe in it.
+    if (this.#random.chance(0.3)) for (const other of workers) this.#lag(other, 1_500, 3_000);
     this.#tell(worker.name, 'has its lease revoked by mistake');
     etcd.revoke(mine.lease);
   }
@@ -351,7 +361,7 @@ export class Weather {
     if (this.#random.chance(0.5)) {
       this.#tell(worker.name, 'has a full disk', ms);
       this.#during(
-        [worker],
+        [],
         ms,
         () => (disk.isRefusing = true),
         () => (disk.isRefusing = false),
@@ -359,7 +369,7 @@ export class Weather {
     } else {
       this.#tell(worker.name, 'has a slow disk', ms);
       this.#during(
-        [worker],
+        [],
         ms,
         () => (disk.slowMs = 2_000),
         () => (disk.slowMs = 3),

@@ -1,0 +1,146 @@
+/**
+ * When people act in a simulation: by themselves, all at once at the moment at which a job is due, when
+ * etcd is back and much is to be caught up on, and right after a claim, when it hurts most.
+ */
+import type { SimWorker } from './fleet.ts';
+import type { Human } from './human.ts';
+import type { FireBook } from './job-book.ts';
+import { untilNext, type Regime } from './regime.ts';
+import type { SeededRandom } from './seeded-random.ts';
+import type { SimMachine } from './sim-process.ts';
+import type { SimTime } from './sim-time.ts';
+import type { Weather } from './weather.ts';
+
+interface CrowdOptions {
+  readonly time: SimTime;
+  readonly regime: Regime;
+  readonly humans: readonly Human[];
+  readonly workers: readonly SimWorker[];
+  readonly jobs: readonly string[];
+  readonly random: SeededRandom;
+  readonly weather: Weather;
+  /** Of a job to use a calendar, for each of them; 0: there are none. */
+  readonly calendarChance: number;
+}
+
+const clockUpkeepMs = 6 * 3_600_000;
+const justBeforeATick = { everyMs: 1_000, fromMs: 300, untilMs: 20 };
+/** Of claims that are followed by something bad. */
+const hurtShare = 0.06;
+
+export class Crowd {
+  readonly #options: CrowdOptions;
+  readonly #hurt: SeededRandom;
+  #isBusy = true;
+
+  constructor(options: CrowdOptions) {
+    this.#options = options;
+    this.#hurt = options.random.stream('hurt');
+  }
+
+  start(): void {
+    const { humans, jobs, workers, regime, random, calendarChance } = this.#options;
+    for (const human of humans) this.#busy(human);
+    if (regime.upkeepMs < Infinity) for (const name of jobs) this.#keepUp(name);
+    if (regime.keepsClocks) for (const { machine } of workers) this.#keepClock(machine);
+    this.#flurry();
+    const turns = random.stream('turns');
+    const turnMs = regime.deedMs * turns.pick([1.5, 6, 12]);
+    if (calendarChance > 0) this.#turnCalendars(turns, turnMs);
+  }
+
+  stop(): void {
+    this.#isBusy = false;
+  }
+
+  /** What comes right after a claim hurts most: an order against its run, the end of its session. */
+  afterClaim({ name, worker }: FireBook): void {
+    const { time, humans, weather } = this.#options;
+    const random = this.#hurt;
+    if (!this.#isBusy || !random.chance(hurtShare)) return;
+    if (random.chance(0.4)) {
+      const human = random.pick(humans);
+      time.after(random.between(0, 50), () => void human.killAll(name));
+      return;
+    }
+    const delayMs = untilNext(random, 1_000, time.nowMs, justBeforeATick);
+    time.after(delayMs, () => weather.endSession(worker));
+  }
+
+  /** When etcd is back there is much to catch up on: now people change how that is done. */
+  afterTrouble(): void {
+    const { time, humans, jobs } = this.#options;
+    for (const human of humans) {
+      const name = this.#hurt.pick(jobs);
+      time.after(this.#hurt.between(0, 2_500), () => void human.changePolicies(name));
+    }
+  }
+
+  #busy(human: Human): void {
+    const { random } = this.#options;
+    const { deedMs, aim } = this.#options.regime;
+    this.#options.time.after(untilNext(random, deedMs, this.#options.time.nowMs, aim), () => {
+      if (!this.#isBusy) return;
+      void human.act();
+      this.#busy(human);
+    });
+  }
+
+  #keepUp(name: string): void {
+    const { random } = this.#options;
+    this.#options.time.after(random.exponential(this.#options.regime.upkeepMs), () => {
+      if (!this.#isBusy) return;
+      void random.pick(this.#options.humans).keepUp(name);
+      this.#keepUp(name);
+    });
+  }
+
+  /** Somebody sees that a clock is off, and puts it right. */
+  #keepClock(machine: SimMachine): void {
+    const { random } = this.#options;
+    this.#options.time.after(random.exponential(clockUpkeepMs), () => {
+      if (!this.#isBusy) return;
+      if (Math.abs(machine.wallErrorMs()) > 500) {
+        machine.stepWall(-machine.wallErrorMs() + random.between(-300, 300));
+      }
+      this.#keepClock(machine);
+    });
+  }
+
+  /** Everybody at the same job at the same time, and at the moment it is due. */
+  #flurry(): void {
+    const { random } = this.#options;
+    this.#options.time.after(random.exponential(this.#options.regime.flurryMs), () => {
+      if (!this.#isBusy) return;
+      const name = random.pick(this.#options.jobs);
+      const toSecondMs = 1_000 - (this.#options.time.nowMs % 1_000);
+      const deed = random.weighted<(human: Human) => Promise<void>>([
+        [5, (human) => human.act(name)],
+        [4, (human) => human.trigger(name)],
+        [1, (human) => human.putByHand(name)],
+        [this.#options.calendarChance * 10, (human) => human.changeBoth(name)],
+        [4, (human) => human.changePolicies(name)],
+        [2, (human) => human.killAll(name)],
+      ]);
+      for (const human of [...this.#options.humans, ...this.#options.humans]) {
+        this.#options.time.after(Math.max(0, toSecondMs + random.between(-150, 250)), () => {
+          void deed(human);
+        });
+      }
+      this.#flurry();
+    });
+  }
+
+  /** A calendar is turned over at the very moment at which most jobs are due. */
+  #turnCalendars(random: SeededRandom, meanMs: number): void {
+    const { time, humans } = this.#options;
+    time.after(random.exponential(meanMs), () => {
+      if (!this.#isBusy) return;
+      const toTickMs = 10_000 - (time.trueWallMs % 10_000);
+      for (const human of humans) {
+        time.after(toTickMs + random.between(-250, 350), () => void human.turnCalendar());
+      }
+      this.#turnCalendars(random, meanMs);
+    });
+  }
+}
