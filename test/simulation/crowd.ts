@@ -39,14 +39,15 @@ export class Crowd {
   }
 
   start(): void {
-    const { humans, jobs, workers, regime, random, calendarChance } = this.#options;
+    const { humans, jobs, workers, regime } = this.#options;
     for (const human of humans) this.#busy(human);
     if (regime.upkeepMs < Infinity) for (const name of jobs) this.#keepUp(name);
     if (regime.keepsClocks) for (const { machine } of workers) this.#keepClock(machine);
     this.#flurry();
-    const turns = random.stream('turns');
-    const turnMs = regime.deedMs * turns.pick([1.5, 6, 12]);
-    if (calendarChance > 0) this.#turnCalendars(turns, turnMs);
+  }
+
+  get isOver(): boolean {
+    return !this.#isBusy;
   }
 
   stop(): void {
@@ -128,19 +129,6 @@ export class Crowd {
         });
       }
       this.#flurry();
-    });
-  }
-
-  /** A calendar is turned over at the very moment at which most jobs are due. */
-  #turnCalendars(random: SeededRandom, meanMs: number): void {
-    const { time, humans } = this.#options;
-    time.after(random.exponential(meanMs), () => {
-      if (!this.#isBusy) return;
-      const toTickMs = 10_000 - (time.trueWallMs % 10_000);
-      for (const human of humans) {
-        time.after(toTickMs + random.between(-250, 350), () => void human.turnCalendar());
-      }
-      this.#turnCalendars(random, meanMs);
     });
   }
 }
