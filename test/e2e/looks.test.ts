@@ -64,6 +64,18 @@ describe('the console, whatever comes', { concurrency: false }, () => {
       cronExpr: '* * * * * *',
     });
     const api = new ApiClient(url);
+    await api.expect(
+      'PUT',
+      `/api/v1/calendars/${longName}`,
+      { mode: 'exclude', dates: ['sat', '12-24..01-02'], description: `${script}${longName}` },
+      { 'If-None-Match': '*' },
+    );
+    await api.createJob({
+      name: 'dated',
+      command: 'true',
+      cronExpr: '0 12 * * *',
+      calendars: [longName],
+    });
     await api.expect('POST', '/api/v1/jobs/hostile/run', {});
     const done = await waitFor(async () => (await api.rows('job=hostile&outcome=succeeded'))[0], {
       timeoutMs: 15_000,
@@ -206,6 +218,11 @@ function rooms(runId: string): readonly (readonly [string, string, string])[] {
     ['runs', '/runs', '.run-row'],
     ['run', `/runs/${encodeURIComponent(runId)}`, '[data-testid=run-output] .row'],
     ['workers', '/workers', '[data-testid=worker-card-w1]'],
+    ['calendars', '/calendars', '.calendar-card'],
+    ['calendar', `/calendars/${longName}`, '[data-testid=year-view]'],
+    ['calendar-editor', `/calendars/${longName}/edit`, '[data-testid=year-view]'],
+    ['dated-job', '/jobs/dated', '[data-testid=job-calendars]'],
+    ['dated-editor', '/jobs/dated/edit', '[data-testid=passed-over]'],
   ];
 }
 

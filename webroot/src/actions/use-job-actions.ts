@@ -116,8 +116,9 @@ export function useJobActions(): JobActions {
           showToast({ tone: 'good', text: text.deleted(job.name) });
         });
       },
-      killAll: (name) => confirmKill(name, () => killJob(name)),
-      killOne: (runId, job) => confirmKill(job, () => killRun(runId)),
+      killAll: (name) => confirmKill(name, () => killJob(name), text.killAskedDetail),
+      // The page of the run says itself that it was asked.
+      killOne: (runId, job) => confirmKill(job, () => killRun(runId), undefined),
     };
 
     async function watch(name: string, triggerId: string): Promise<void> {
@@ -126,7 +127,11 @@ export function useJobActions(): JobActions {
       else showToast({ tone: 'plain', text: text.notYet(name), detail: text.notYetDetail });
     }
 
-    async function confirmKill(name: string, order: () => Promise<KillOrder>): Promise<boolean> {
+    async function confirmKill(
+      name: string,
+      order: () => Promise<KillOrder>,
+      askedDetail: string | undefined,
+    ): Promise<boolean> {
       const confirmed = await askToConfirm({
         title: text.killTitle(name),
         text: text.killText,
@@ -148,19 +153,22 @@ export function useJobActions(): JobActions {
           showToast({ tone: 'plain', text: text.killLate(name) });
           return;
         }
-        const asked = showToast({
-          tone: 'plain',
-          text: text.killAsked(name),
-          detail: text.killAskedDetail,
-        });
+        const asked =
+          askedDetail === undefined
+            ? undefined
+            : showToast({ tone: 'plain', text: text.killAsked(name), detail: askedDetail });
         void tellKill(name, runs, asked);
       });
     }
 
     /** However long it takes, and wherever the person has gone meanwhile. */
-    async function tellKill(name: string, runs: readonly string[], asked: number): Promise<void> {
+    async function tellKill(
+      name: string,
+      runs: readonly string[],
+      asked: number | undefined,
+    ): Promise<void> {
       const ends = await watchKill(queryClient, runs);
-      dismissToast(asked);
+      if (asked !== undefined) dismissToast(asked);
       if (ends === undefined) return;
       const { killed, others, otherOutcome, silent } = tallyOf(ends);
       void queryClient.invalidateQueries();

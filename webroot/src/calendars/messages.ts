@@ -48,7 +48,7 @@ const en = {
   revision: 'Revision',
   inUseTitle: (name: string) => `${name} is in use`,
   inUseText: (count: number) =>
-    `${count === 1 ? 'A job uses it' : `${count} jobs use it`}, so it cannot be deleted. Take it out of them first:`,
+    `${count === 1 ? 'A job uses it' : `${count} jobs use it`}, so it cannot be deleted. Take it out there first:`,
   deleteTitle: (name: string) => `Delete ${name}?`,
   deleteText: 'No job uses it. It cannot be brought back.',
   deleteConfirm: 'Delete calendar',
