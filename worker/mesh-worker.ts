@@ -20,6 +20,7 @@ import { FleetClock } from '../shared/mesh/fleet-clock.ts';
 import { Outbox } from './mesh/outbox.ts';
 import { SessionWatch } from './mesh/session-watch.ts';
 import { Settler } from './mesh/settler.ts';
+import { Tombstones } from './mesh/tombstones.ts';
 import { TxnBatcher } from './mesh/txn-batcher.ts';
 import { ActiveRuns } from './run/active-runs.ts';
 import { CarryOut } from './schedule/carry-out.ts';
@@ -45,6 +46,8 @@ export interface MeshWorkerDeps {
   machine(): Pick<WorkerValue, 'host' | 'version' | 'pid' | 'load'>;
   readonly baseEnvironment: Readonly<Record<string, string>>;
   readonly workDirectory: string;
+  /** How long the tombstone of a deleted job stays; for tests. */
+  readonly tombstoneLifeMs?: number | undefined;
 }
 
 const drainStoreMs = 5_000;
@@ -198,6 +201,13 @@ export class MeshWorker implements Component {
     outbox.start();
     this.#releasers.add('settler', () => settler.stop());
     this.#releasers.add('outbox', () => outbox.stop());
+    const tombstones = new Tombstones({
+      ...shared,
+      lifeMs: this.#deps.tombstoneLifeMs,
+      canDecide: () => this.#reasons().length === 0,
+    });
+    tombstones.start();
+    this.#releasers.add('tombstones', () => tombstones.stop());
     loop.start();
     this.#releasers.add('loop', () => loop.stop());
     this.#watchClaimable();

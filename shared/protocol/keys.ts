@@ -33,6 +33,8 @@ export interface Keys {
   /** An order against all runs of the job, or against the named run. */
   killer(name: string, runId?: string): string;
   done(name: string, id: string): string;
+  /** All `done` records of a job, as one range for a guard. */
+  dones(name: string): KeyRange;
   state(name: string): string;
   parse(key: string): ParsedKey | undefined;
 }
@@ -76,6 +78,7 @@ export function createKeys(prefix: string): Keys {
     once: (requestId) => `${root}once/${requestId}`,
     killer: (name, runId) => `${root}killer/${name}${runId === undefined ? '' : `/${runId}`}`,
     done: (name, id) => `${root}done/${name}/${id}`,
+    dones: (name) => ({ key: `${root}done/${name}/`, rangeEnd: prefixEnd(`${root}done/${name}/`) }),
     state: (name) => `${root}state/${name}`,
     parse: (key) => (key.startsWith(root) ? parsePath(key.slice(root.length)) : undefined),
   };

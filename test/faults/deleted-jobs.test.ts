@@ -5,11 +5,15 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { encodeCursor } from '../../shared/protocol/cursor.ts';
+import { tombstoneLifeMs } from '../../shared/protocol/sweep.ts';
 import { reportFault } from '../support/fault-report.ts';
 import { forSeconds } from '../support/fault-time.ts';
 import { withMesh, type TestMesh } from '../support/mesh.ts';
 import { noteRun, readOracle } from '../support/oracle.ts';
 import { waitFor } from '../support/server-process.ts';
+
+const hourMs = 3_600_000;
 
 async function keysOf(mesh: TestMesh, name: string): Promise<string[]> {
   const all = await mesh.list('');
@@ -45,6 +49,31 @@ describe('a deleted job', { concurrency: false }, () => {
       reportFault(t, 'a job deleted under its run', {}, `keys left: ${left.join(', ')}`);
       assert.deepEqual(left, ['cursor/gone']);
       assert.ok((await mesh.rows()).some(({ outcome }) => outcome === 'succeeded'));
+    });
+  });
+
+  it('is forgotten when its tombstone is older than any trigger could be, and can come back', async (t) => {
+    await withMesh({}, async (mesh) => {
+      const tombstone = (name: string, ageMs: number): Promise<unknown> => {
+        const tick = Date.now() - ageMs;
+        return mesh.putKey(mesh.keys.cursor(name), encodeCursor({ tick, schedule: 'x' }));
+      };
+      await tombstone('old', tombstoneLifeMs + 2 * hourMs);
+      await tombstone('young', tombstoneLifeMs - hourMs);
+      await mesh.startWorkers(['w1', 'w2']);
+      const beganAt = Date.now();
+      await waitFor(async () => (await keysOf(mesh, 'old')).length === 0, {
+        timeoutMs: 150_000,
+        intervalMs: 500,
+        describe: () => 'the old tombstone to be swept',
+      });
+      const note = `swept ${Date.now() - beganAt} ms after the start`;
+      reportFault(t, 'an old tombstone', {}, note);
+      assert.deepEqual(await keysOf(mesh, 'young'), ['cursor/young']);
+      const bornMs = Date.now();
+      await mesh.putJob({ name: 'old', command: noteRun(mesh.oracle), cronExpr: '* * * * * *' });
+      await running(mesh, 'old');
+      assert.ok(readOracle(mesh.oracle).every(({ tick }) => tick > bornMs - 1_300));
     });
   });
 

@@ -1,14 +1,16 @@
 /**
- * The transactions that end a run, against a real etcd: what they leave behind when the job was
- * deleted or made anew meanwhile, alone and a hundred in one request.
+ * The transactions that end a run, and what is left of a job, against a real etcd: what they leave
+ * behind when the job was deleted or made anew meanwhile, alone and a hundred in one request.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { systemClock } from '../../shared/clock.ts';
 import type { Etcd, KeyValue } from '../../shared/etcd/port.ts';
 import { completeRun } from '../../shared/protocol/complete.ts';
+import { encodeCursor } from '../../shared/protocol/cursor.ts';
 import { createKeys, type Keys } from '../../shared/protocol/keys.ts';
 import { settleVanished } from '../../shared/protocol/settle.ts';
+import { sweepTombstone } from '../../shared/protocol/sweep.ts';
 import { encodeValue, type FireValue, type StateValue } from '../../shared/protocol/values.ts';
 import { TxnBatcher } from '../../worker/mesh/txn-batcher.ts';
 import { connectEtcd } from '../support/etcd-client.ts';
@@ -110,6 +112,39 @@ describe('the end of a run in etcd', () => {
       assert.equal(await endOf(name, opened), undefined);
     });
   }
+
+  it('sweeps a tombstone only as seen, of a job that is absent, with nothing of it left', async () => {
+    const cursorRaw = encodeCursor({ tick: 1_000, schedule: 'x' });
+    await put(keys.session('9'), '{}');
+    const sweep = async (name: string, sessionId = '9'): Promise<boolean> => {
+      const txn = sweepTombstone({ keys, name, cursorRaw, sessionId });
+      const { succeeded } = await etcd.txn(txn);
+      const isGone = (await read(keys.cursor(name))) === undefined;
+      assert.equal(isGone, succeeded);
+      return succeeded;
+    };
+    // Another name of which this one is the beginning does not count as this one.
+    await put(keys.fire('swept-2', fireId), '{}');
+    await put(keys.cursor('swept'), cursorRaw);
+    await put(keys.state('swept'), '{}');
+    assert.equal(await sweep('swept', '10'), false, 'without a session');
+    const stands: readonly (readonly [string, string])[] = [
+      ['a job', keys.job('swept')],
+      ['an open fire', keys.fire('swept', fireId)],
+      ['a trigger', keys.trigger('swept', 'm1')],
+      ['a done record', keys.done('swept', 'lost-1')],
+    ];
+    for (const [what, key] of stands) {
+      await put(key, '{}');
+      assert.equal(await sweep('swept'), false, `with ${what}`);
+      await remove(key);
+    }
+    await put(keys.cursor('swept'), encodeCursor({ tick: 2_000, schedule: 'x' }));
+    assert.equal(await sweep('swept'), false, 'a younger tombstone');
+    await put(keys.cursor('swept'), cursorRaw);
+    assert.equal(await sweep('swept'), true);
+    assert.equal(await read(keys.state('swept')), undefined);
+  });
 
   it('takes a hundred of them in one request, each by its own guards', async () => {
     const names = Array.from({ length: 100 }, (_, i) => `many-${i}`);

@@ -3,7 +3,7 @@
  * holders of a job that is full, fires that wait.
  */
 import type { KeyValue } from '../../shared/etcd/port.ts';
-import { parse, readCursor, root, text } from './commit-changes.ts';
+import { parse, readCursor, root, text, type Changes } from './commit-changes.ts';
 import type { EtcdStore } from './etcd-store.ts';
 import { earlyBoundMs, editorClockMs } from './bounds.ts';
 import type { FireBook, JobBook } from './job-book.ts';
@@ -46,6 +46,17 @@ export class DecisionChecks {
     }
   }
 
+  /** Only a tombstone goes, and only when nothing of the job is left. */
+  swept({ name }: JobBook, former: string | undefined): void {
+    const folders = ['jobs/', 'lock/', 'trigger/', 'done/', 'state/'];
+    const left = folders
+      .flatMap((folder) => this.#store.withPrefix(`${root}${folder}${name}`))
+      .filter(({ key }) => key.split('/')[3] === name);
+    if (former === 'x' && left.length === 0) return;
+    const what = left.map(({ key }) => key).join(', ');
+    this.#violations.report('only a tombstone is swept', `${name}: ${former ?? ''} with ${what}`);
+  }
+
   /** A dead holder's tick stays claimable until that holder is settled. */
   needHolders(book: JobBook, id: string): void {
     const holders = this.#store.withPrefix(`${root}lock/${book.name}/`);
@@ -73,6 +84,19 @@ export class DecisionChecks {
               ? current?.enabled === false
               : true;
     if (!isTrue) this.#bad('a trigger is refused for a true reason', book, `${id}: ${reason}`);
+  }
+
+  /** Where the definition did not change since the claim, it says whether there is another attempt. */
+  retry(book: JobBook, changes: Changes, fire: FireBook, outcome: string): void {
+    const definition = book.at(fire.claimRevision);
+    if (definition === undefined || definition !== book.current) return;
+    const { max, on } = definition.retries;
+    const isDue = fire.attempt <= max && on.includes(outcome);
+    const isPut = changes.triggers.some(([id, { kv }]) => kv && id === `y${fire.runId}`);
+    if (isDue !== isPut) {
+      const what = `${fire.fireId}, attempt ${fire.attempt} of ${max + 1}, ${outcome}`;
+      this.#bad('what fails is tried again, as often as it says', book, what);
+    }
   }
 
   queued(book: JobBook, id: string): void {

@@ -25,6 +25,7 @@ export interface FleetParts {
   readonly story: Story;
   readonly violations: Violations;
   readonly ttlSeconds: number;
+  readonly tombstoneLifeMs: number | undefined;
   readonly rules: GuardianRules;
   readonly lengths: readonly [short: number, middle: number, long: number];
   /** In a mutant the clock is compared with itself. */
@@ -143,6 +144,7 @@ export class SimWorker {
       machine: () => ({ host: this.name, version: '0', pid: this.#life, load: [0] }),
       baseEnvironment: {},
       workDirectory: '/',
+      tombstoneLifeMs: this.#parts.tombstoneLifeMs,
     });
     this.#process = process;
     this.#executor = executor;

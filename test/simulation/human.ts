@@ -6,10 +6,8 @@ import { isCronmeshError } from '../../shared/errors.ts';
 import type { KeyValue, OpResult, Txn, TxnResult } from '../../shared/etcd/port.ts';
 import { editJob, type SeenJob } from '../../shared/protocol/edit.ts';
 import { createKeys } from '../../shared/protocol/keys.ts';
-import { orderKill } from '../../shared/protocol/kill.ts';
 import { createAccountant } from '../../shared/protocol/missed-span.ts';
 import { requestTrigger } from '../../shared/protocol/trigger.ts';
-import { decodeValue, encodeValue, fireSchema } from '../../shared/protocol/values.ts';
 import { sleep } from '../../shared/clock.ts';
 import { CalendarKeeper, calendarNames } from './calendar-keeper.ts';
 import {
@@ -19,6 +17,7 @@ import {
   textOfDefinition,
   type Definition,
 } from './human-definitions.ts';
+import { HumanOrders } from './human-orders.ts';
 import type { Ledger } from './ledger.ts';
 import type { PlainSchedule } from './schedules.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -43,6 +42,8 @@ export interface HumanOptions {
   readonly schedules: readonly PlainSchedule[];
   /** Of a job to use a calendar, for each of them. */
   readonly calendarChance: number;
+  /** When tombstones are swept, if that is soon: then is the moment to make a job anew. */
+  readonly tombstoneLifeMs: number | undefined;
 }
 
 const keys = createKeys('/cron');
@@ -52,6 +53,7 @@ const sends = 4;
 export class Human {
   readonly #options: HumanOptions;
   readonly #keeper: CalendarKeeper;
+  readonly #orders: HumanOrders;
   #count = 0;
   #lease: { id: string; untilMs: number } | undefined;
 
@@ -70,6 +72,14 @@ export class Human {
       random: random.stream('calendars'),
       wallMs: () => process.clock.wallMs(),
       tell: (what) => story.tell(name, what),
+      send: (txn) => this.#send(txn),
+    });
+    this.#orders = new HumanOrders({
+      name,
+      etcd,
+      random,
+      story,
+      lease: () => this.#passingLease(),
       send: (txn) => this.#send(txn),
     });
     this.#emphases = this.#deeds('').map(() => options.random.pick([0.1, 1, 1, 4]));
@@ -110,7 +120,7 @@ export class Human {
   }
 
   async killAll(name: string): Promise<void> {
-    await this.#quietly(() => this.#killAll(name));
+    await this.#quietly(() => this.#orders.all(name));
   }
 
   #deeds(name: string): readonly (readonly [number, () => Promise<unknown>])[] {
@@ -125,9 +135,9 @@ export class Human {
       [1, () => this.#deleteByHand(name)],
       [1, () => this.#remakeByHand(name)],
       [6, () => this.#trigger(name)],
-      [4, () => this.#killNamed(name)],
-      [2, () => this.#killAll(name)],
-      [1, () => this.#killByHand(name)],
+      [4, () => this.#orders.named(name)],
+      [2, () => this.#orders.all(name)],
+      [1, () => this.#orders.byHand(name)],
       [6, () => this.#keeper.act()],
     ];
   }
@@ -169,6 +179,7 @@ export class Human {
         const result = await etcd.txn(txn);
         if (result.succeeded) {
           story.tell(this.#options.name, `${wanted === undefined ? 'deletes' : 'edits'} ${name}`);
+          if (wanted === undefined) this.#comeBackTo(name);
           return true;
         }
         found = this.#seen(name, result.results);
@@ -178,6 +189,14 @@ export class Human {
       }
     }
     return false;
+  }
+
+  #comeBackTo(name: string): void {
+    const { tombstoneLifeMs, process, random } = this.#options;
+    if (tombstoneLifeMs === undefined) return;
+    process.clock.after(tombstoneLifeMs + random.between(-50, 600), () => {
+      void random.pick([() => this.create(name), () => this.putByHand(name)])();
+    });
   }
 
   /** For the end: pauses the job, whatever it takes, and takes back orders put by hand. */
@@ -295,50 +314,6 @@ export class Human {
       if (result?.succeeded === true)
         story.tell(this.#options.name, `triggers ${name} ${triggerId}`);
     }
-  }
-
-  async #killNamed(name: string): Promise<void> {
-    const { etcd, random } = this.#options;
-    const open = await etcd.range(keys.fires(name));
-    if (open.kvs.length === 0) return;
-    const kv = random.pick(open.kvs);
-    const fire = decodeValue(fireSchema, kv.value);
-    if (fire === undefined) return;
-    const fireId = kv.key.slice(keys.fires(name).key.length);
-    await this.#order(name, { runId: fire.runId, fireId });
-  }
-
-  async #killAll(name: string): Promise<void> {
-    await this.#order(name, undefined);
-  }
-
-  async #order(name: string, target: { runId: string; fireId: string } | undefined): Promise<void> {
-    const { random, story } = this.#options;
-    const by = `${this.#options.name}-order-${++this.#count}`;
-    const txn = orderKill({
-      keys,
-      name,
-      order: { by, graceSeconds: random.pick([0, 1, 5]) },
-      leaseId: await this.#passingLease(),
-      ...(target === undefined ? {} : { target }),
-    });
-    const result = await this.#send(txn);
-    const what = target === undefined ? 'every run' : `run ${target.runId}`;
-    if (result?.succeeded === true) {
-      story.tell(this.#options.name, `orders the end of ${what} of ${name} as ${by}`);
-    }
-  }
-
-  async #killByHand(name: string): Promise<void> {
-    const { random } = this.#options;
-    const by = `${this.#options.name}-order-${++this.#count}`;
-    const value = random.chance(0.5) ? encodeValue({ by }) : 'stop it';
-    await this.#send({
-      compare: [],
-      success: [{ put: { key: keys.killer(name), value } }],
-      failure: [],
-    });
-    this.#options.story.tell(this.#options.name, `puts killer/${name} by hand: ${value}`);
   }
 
   async #read(name: string): Promise<Seen> {

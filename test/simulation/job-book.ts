@@ -52,6 +52,7 @@ export class JobBook {
   readonly name: string;
   readonly definitions: DefinitionPoint[] = [];
   readonly accounted = new Set<number>();
+  newestCursor = 0;
   readonly claimed = new Set<string>();
   readonly requests = new Set<string>();
   readonly retried = new Set<string>();

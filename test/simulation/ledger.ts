@@ -95,14 +95,20 @@ export class Ledger {
   #moveCursor(book: JobBook, { kv, previous }: CommitEvent, accounts: readonly Account[]): void {
     const before = readCursor(previous?.value.toString());
     const now = readCursor(kv?.value.toString());
-    if (now === undefined) {
-      this.#bad('a cursor is well formed', book, kv?.value.toString() ?? 'deleted');
+    if (kv === undefined) {
+      this.#checks.swept(book, before?.schedule);
       return;
     }
-    if (before === undefined) return;
-    if (now.tick < before.tick) {
-      this.#bad('a cursor never goes back', book, `${before.tick} to ${now.tick}`);
+    if (now === undefined) {
+      this.#bad('a cursor is well formed', book, kv.value.toString());
+      return;
     }
+    // Not even over the sweep of a tombstone.
+    if (now.tick < book.newestCursor) {
+      this.#bad('a cursor never goes back', book, `${book.newestCursor} to ${now.tick}`);
+    }
+    book.newestCursor = now.tick;
+    if (before === undefined) return;
     const counted = countedIn(before.schedule);
     const due = counted?.schedule.ticksIn(before.tick, now.tick) ?? [];
     this.expectedTicks += due.length;
@@ -358,7 +364,7 @@ export class Ledger {
           ? { name, kind: 'lost', rowId: runId, outcome: 'lost', value: parse(lost.value) }
           : { name, kind: 'ended', rowId: runId, outcome: own ?? '', value: state };
       this.settlements.push(settlement);
-      this.#needRetry(book, changes, fire, settlement.outcome);
+      this.#checks.retry(book, changes, fire, settlement.outcome);
       const reason = text(settlement.value['reason']) ?? '';
       if (settlement.kind === 'lost' && reason.endsWith('vanished')) {
         const session = text((settlement.value['fire'] as Json)['session']) ?? '';
@@ -375,19 +381,6 @@ export class Ledger {
         ([, event]) => event.kv === undefined && event.previous?.value.includes(runId) === true,
       );
       if (!isSettled) this.#bad('a run is settled once', book, `${runId} is lost without a fire`);
-    }
-  }
-
-  /** Where the definition did not change since the claim, it says whether there is another attempt. */
-  #needRetry(book: JobBook, changes: Changes, fire: FireBook, outcome: string): void {
-    const definition = book.at(fire.claimRevision);
-    if (definition === undefined || definition !== book.current) return;
-    const { max, on } = definition.retries;
-    const isDue = fire.attempt <= max && on.includes(outcome);
-    const isPut = changes.triggers.some(([id, { kv }]) => kv && id === `y${fire.runId}`);
-    if (isDue !== isPut) {
-      const what = `${fire.fireId}, attempt ${fire.attempt} of ${max + 1}, ${outcome}`;
-      this.#bad('what fails is tried again, as often as it says', book, what);
     }
   }
 

@@ -65,6 +65,7 @@ export function nameOf(txn: Txn): string {
     const session = txn.compare.find(({ key }) => folderOf(key) === 'session');
     return session?.op === '=' ? 'settleVanished' : 'settleLateClaim';
   }
+  if (deletes.has('cursor')) return 'sweepTombstone';
   if (deletes.has('trigger')) return 'refuseTrigger';
   if (puts.has('jobs') || deletes.has('jobs')) return has('jobs') ? 'editJob' : '';
   if (puts.has('cursor')) {
@@ -282,6 +283,13 @@ export const mutants: readonly Mutant[] = [
   without('adoptJob', 'calendars as seen', on('calendars')),
   changed('adoptJob', 'cursor to max(cursor, now)', keepTick),
   changed('adoptJob', 'missed span of the old schedule', dropPut('done')),
+  without('sweepTombstone', 'job absent', on('jobs')),
+  without('sweepTombstone', 'tombstone as seen', on('cursor')),
+  without('sweepTombstone', 'no fire', on('lock')),
+  without('sweepTombstone', 'no trigger', on('trigger')),
+  without('sweepTombstone', 'no done record', on('done')),
+  without('sweepTombstone', 'own session alive', on('session')),
+  rule('sweepTombstone', 'old enough', { tombstoneLifeMs: 2_000 }),
   without('requestTrigger', 'request not taken before', on('once')),
   without('requestTrigger', 'definition of this life', on('jobs')),
   without('putCalendar', 'calendar as seen', on('calendars')),

@@ -49,6 +49,8 @@ export interface Mutation {
   readonly forgetsDisk?: boolean;
   /** A keep-alive alone renews the session. */
   readonly trustsKeepAlives?: boolean;
+  /** How long tombstones stay. */
+  readonly tombstoneLifeMs?: number;
   readonly attach?: (etcd: EtcdStore) => void;
 }
 
@@ -147,6 +149,9 @@ class World {
     ] as const);
     const ttls = random.stream('ttl');
     const mixed = ttls.chance(0.3) ? ttls : undefined;
+    // As days are to clocks that are hours apart, so are seconds to clocks that are kept.
+    const isKept = options.hours === undefined && random.stream('sweep').chance(0.4);
+    const shortLifeMs = isKept ? 8_000 : undefined;
     for (let i = 1; i <= workerCount; i++) {
       const machine = this.#machine(`w${i}`, random.stream(`machine ${i}`));
       const slots = draw.pick([1, 2, 4, 8]);
@@ -157,6 +162,7 @@ class World {
         oracle: this.#oracle,
         story: this.#story,
         violations: this.violations,
+        tombstoneLifeMs: mutation.tombstoneLifeMs ?? shortLifeMs,
         ttlSeconds: mixed?.pick([5, 8, 15, 20, 32]) ?? ttlSeconds,
         rules: {
           keepsDeadline: mutation.ignoresDeadline !== true,
@@ -171,7 +177,7 @@ class World {
       const link = new Link(draw.pick([4, 4, 60, 250]), draw.pick([3, 3, 100, 900]));
       this.#workers.push(new SimWorker(parts, machine, link, slots, random.stream(`worker ${i}`)));
     }
-    for (let i = 1; i <= masters; i++) links.push(this.#addHuman(`human-${i}`));
+    for (let i = 1; i <= masters; i++) links.push(this.#addHuman(`human-${i}`, shortLifeMs));
     this.#oracle.wellSinceMs = (name) =>
       this.#workers.find((worker) => worker.name === name)?.wellSinceMs ?? Infinity;
     this.#weather = new Weather({
@@ -299,9 +305,11 @@ class World {
     });
   }
 
-  #addHuman(name: string): Link {
+  #addHuman(name: string, tombstoneLifeMs: number | undefined): Link {
     const random = this.#random.stream(name);
     const machine = this.#machine(name, random.stream('machine'));
+    if (tombstoneLifeMs !== undefined)
+      machine.wallOffsetMs = random.stream('clock').between(-1_000, 1_000);
     const process = new SimProcess(machine, random.stream('process'));
     const link = new Link(random.pick([4, 60, 250]));
     const etcd = new SimEtcd({ store: this.#etcd, process, link, random: random.stream('net') });
@@ -316,6 +324,7 @@ class World {
         jobs: this.#jobs,
         schedules: this.#regime.schedules,
         calendarChance: this.#calendarChance,
+        tombstoneLifeMs,
       }),
     );
     return link;

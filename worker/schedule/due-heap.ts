@@ -15,6 +15,10 @@ export class DueHeap {
     return this.#slots.length;
   }
 
+  names(): string[] {
+    return [...this.#index.keys()];
+  }
+
   peekMs(): number | undefined {
     return this.#slots[0]?.atMs;
   }

@@ -4,7 +4,8 @@
  * an attempt; it never allows or forbids one, so a registry that differs between workers costs at
  * most a lost race.
  */
-const staggerMs = 200;
+/** What each rank waits longer than the one before it. */
+export const staggerMs = 200;
 const maxDelayMs = 800;
 
 export interface Candidate {
