@@ -9,6 +9,7 @@ import type { KeyValue, Txn, TxnResult } from '../../shared/etcd/port.ts';
 import { deleteCalendar, putCalendar } from '../../shared/protocol/calendars.ts';
 import type { Keys } from '../../shared/protocol/keys.ts';
 import { allowsDate, type PlainCalendar } from '../support/calendar-oracle.ts';
+import { parse } from './commit-changes.ts';
 import type { Ledger } from './ledger.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { SimEtcd } from './sim-etcd.ts';
@@ -55,11 +56,11 @@ export class CalendarKeeper {
   }
 
   /** Somebody changes a calendar by the protocol. */
-  async put(): Promise<void> {
-    await this.#put(this.#options.random.pick(edited));
+  async turn(name = this.#options.random.pick(edited)): Promise<void> {
+    await this.#put(name);
   }
 
-  /** As put(), or takes one away that no job uses. */
+  /** As turn(), or takes one away that no job uses. */
   async change(): Promise<void> {
     const { random } = this.#options;
     const name = random.pick(edited);
@@ -119,8 +120,11 @@ export class CalendarKeeper {
   #turned(name: string, kv: KeyValue | undefined): CalendarInput {
     const { random, wallMs } = this.#options;
     const today = new Date(wallMs()).toISOString().slice(0, 10);
-    const former = kv && (JSON.parse(kv.value.toString()) as PlainCalendar);
-    const isAllowed = former === undefined || allowsDate(former, today);
+    const former = kv === undefined ? {} : (parse(kv.value) as Partial<PlainCalendar>);
+    const { mode, dates } = former;
+    // What is not there, or says nothing, allows nothing.
+    const isAllowed =
+      mode !== undefined && dates !== undefined && allowsDate({ mode, dates }, today);
     const isNamed = random.chance(0.5);
     return {
       name,

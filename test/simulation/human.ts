@@ -101,8 +101,8 @@ export class Human {
     await this.#quietly(() => this.#trigger(name));
   }
 
-  async turnCalendar(): Promise<void> {
-    await this.#quietly(() => this.#keeper.put());
+  async turnCalendar(name?: string): Promise<void> {
+    await this.#quietly(() => this.#keeper.turn(name));
   }
 
   /** A calendar and a job at the same moment. */

@@ -3,6 +3,7 @@
  * breaks it, then fair weather, then quiet, then the last checks. Everything follows from the seed.
  */
 import type { Txn } from '../../shared/etcd/port.ts';
+import { CalendarTurns } from './calendar-turns.ts';
 import { createClaimWitness } from './claim-witness.ts';
 import { Crowd } from './crowd.ts';
 import { EtcdStore } from './etcd-store.ts';
@@ -218,6 +219,7 @@ class World {
     crowd.start();
     this.#ledger.onClaimed = (fire) => crowd.afterClaim(fire);
     this.#weather.onMended = () => crowd.afterTrouble();
+    if (this.#calendarChance > 0) this.#turnCalendars(crowd);
     this.#weather.start();
     await this.#until(this.#regime.durationMs);
     crowd.stop();
@@ -281,6 +283,20 @@ class World {
       oracle: this.#oracle,
       workers: this.#workers,
     };
+  }
+
+  #turnCalendars(crowd: Crowd): void {
+    const random = this.#random.stream('turns');
+    const turns = new CalendarTurns({
+      time: this.#time,
+      etcd: this.#etcd,
+      ledger: this.#ledger,
+      humans: this.#humans,
+      random,
+      meanMs: this.#regime.deedMs * random.pick([1.5, 6, 12]),
+      isOver: () => crowd.isOver,
+    });
+    turns.start();
   }
 
   #machine(name: string, random: SeededRandom): SimMachine {
