@@ -302,6 +302,9 @@ export class MeshWorker implements Component {
       // Most looks end in a wait: whether anything stands in the way is asked only before an act.
       canDecide: () => this.#reasons().length === 0,
       canClaim: () => (parts?.runs.freeSlots() ?? 0) > 0 && this.#reasons().length === 0,
+      canCatchUp: () =>
+        (parts?.runs.freeSlots() ?? 0) > keptSlots(this.#deps.config.slots) &&
+        this.#reasons().length === 0,
       sessionAlive: (sessionId) => parts?.sessions.alive(sessionId) === true,
       delayMs: (subject, avoid) => this.#delayMs(part.name, subject, avoid),
       firstSeenMs,
@@ -363,6 +366,11 @@ export class MeshWorker implements Component {
       await new Promise<void>((resolve) => void clock.after(50, resolve));
     }
   }
+}
+
+/** Free slots that catch-ups leave to what is due now: a backlog of hours must not make more of it. */
+function keptSlots(slots: number): number {
+  return Math.floor(slots / 4);
 }
 
 interface Parts {

@@ -6,7 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import { describeFault, parseJsonText } from '../../shared/config/json-text.ts';
 import { CronmeshError, renderGot, type ErrorCode } from '../../shared/errors.ts';
 
-export const maxBodyBytes = 256 * 1024;
+const maxBodyBytes = 256 * 1024;
 
 /** Undefined only when there is no body and `isOptional`. */
 export async function readJsonBody(

@@ -135,7 +135,7 @@ function openRun(fire: Held<FireValue>): Shape<typeof openRunShape> {
   return { runId, worker, tick, attempt, cause, fence: fire.createRevision };
 }
 
-export function runBrief(row: HistoryRow): Shape<typeof runBriefShape> {
+function runBrief(row: HistoryRow): Shape<typeof runBriefShape> {
   const { id, kind, tick, outcome, startedAt, endedAt, reason } = row;
   return {
     id,

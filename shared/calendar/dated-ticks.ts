@@ -62,7 +62,7 @@ export function localDay(zone: Zone, atMs: number): number {
 }
 
 /** The first instant from `fromMs` on whose local date is in the set. */
-export function firstInstantOn(dates: DateSet, zone: Zone, fromMs: number): number | undefined {
+function firstInstantOn(dates: DateSet, zone: Zone, fromMs: number): number | undefined {
   let at = fromMs;
   while (at < latestMs) {
     const { endMs, offsetMs } = zone.segmentAt(at);

@@ -9,7 +9,7 @@ import { dateExpectation, readDateEntry } from './date-entry.ts';
 
 /** What this version understands; a calendar that says more is left alone and shown. */
 export const calendarSchemaVersion = 1;
-export const maxCalendarDates = 2_000;
+const maxCalendarDates = 2_000;
 
 const dateSchema = z.string().superRefine((text, context) => {
   const reading = readDateEntry(text);

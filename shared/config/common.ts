@@ -121,7 +121,7 @@ export function checkEtcdTls(settings: EtcdTlsSettings, context: z.core.$Refinem
 }
 
 /** `host:port` or `[v6]:port`; undefined when it is neither. */
-export function parseListen(text: string): ListenAddress | undefined {
+function parseListen(text: string): ListenAddress | undefined {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})$/.exec(text);
   if (match === null) return undefined;
   const [, v6, name, portText] = match;
@@ -142,7 +142,7 @@ export function formatListen(address: ListenAddress): string {
 }
 
 /** Hides user and password of any URL in the text. */
-export function maskCredentials(value: unknown): unknown {
+function maskCredentials(value: unknown): unknown {
   return typeof value === 'string' ? value.replaceAll(/\/\/[^/]*@/g, '//***@') : value;
 }
 

@@ -9,7 +9,7 @@ import { problemsOf, summaryOf } from '../job/zod-problems.ts';
 import { causes, ranOutcomes, type HistoryRecord, type RunEnd, type RunFacts } from './records.ts';
 
 /** Of one output chunk; a MongoDB document ends at 16 MiB. */
-export const maxChunkBytes = 8 * 1024 * 1024;
+const maxChunkBytes = 8 * 1024 * 1024;
 
 /**
  * What is compared or indexed must come back from any store as it went in: SQLite's text ends at a

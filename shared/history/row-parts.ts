@@ -44,7 +44,7 @@ function rowIdOf(record: RowRecord): string {
   return record.kind === 'not-run' ? record.id : record.run.runId;
 }
 
-export function partsOf(record: RowRecord): RowParts {
+function partsOf(record: RowRecord): RowParts {
   switch (record.kind) {
     case 'run-started':
       return {

@@ -9,7 +9,7 @@ import { parseWith } from '../job/zod-problems.ts';
 import { outcomes } from './records.ts';
 import type { RunsQuery } from './port.ts';
 
-export const maxPageRows = 1000;
+const maxPageRows = 1000;
 const maxFacetValues = 1000;
 
 const facet = z.array(z.string()).max(maxFacetValues);

@@ -8,8 +8,8 @@ import { maxExpressionLength, parseSchedule } from '../schedule/parse-schedule.t
 import { CronmeshError, renderGot } from '../errors.ts';
 import { nameSchema } from './job-name.ts';
 
-export const maxCommandBytes = 64 * 1024;
-export const maxCalendars = 8;
+const maxCommandBytes = 64 * 1024;
+const maxCalendars = 8;
 const maxZoneLength = 64;
 const secondsInDay = 86_400;
 const defaultGraceSeconds = 10;

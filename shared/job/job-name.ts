@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 
-export const maxNameLength = 128;
+const maxNameLength = 128;
 const namePattern = /^[\p{L}\p{N}_][\p{L}\p{N}\p{M}._-]*$/u;
 
 export const nameExpectation =

@@ -33,6 +33,7 @@ export interface Adoption {
   readonly accountant: Accountant;
 }
 
+/** 13. Guards: definition and cursor exactly as seen, absent or a value. */
 export function adoptJob(adoption: Adoption): Txn {
   const { keys, name, cursorRaw, nowMs } = adoption;
   const cursorKey = keys.cursor(name);

@@ -112,6 +112,7 @@ export function readClaim(claim: Claim, result: TxnResult): ClaimVerdict {
   return { won: false };
 }
 
+/** Id of the fire of a tick (epoch ms). */
 export function tickFireId(tick: number): string {
   return `t${tick}`;
 }

@@ -73,6 +73,7 @@ export type CompletionVerdict =
   /** Done before (a lost reply), or settled as lost by somebody; the store tells them apart. */
   | { readonly kind: 'gone' };
 
+/** What a completion's answer means; `parseFire` reads the fire that its failure branch got. */
 export function readCompletion(
   completion: Pick<Completion, 'runId'>,
   result: TxnResult,

@@ -14,6 +14,7 @@ export const deletedSchedule = 'x';
 
 const cursorPattern = /^(\d{16}) ([\s\S]+)$/;
 
+/** Throws RangeError when the tick is no whole number of milliseconds from 0 on. */
 export function encodeCursor(cursor: Cursor): string {
   if (!Number.isSafeInteger(cursor.tick) || cursor.tick < 0) {
     throw new RangeError(`cursor tick out of range: ${cursor.tick}`);

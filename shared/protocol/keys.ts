@@ -50,6 +50,7 @@ export type ParsedKey =
     }
   | { readonly kind: 'killer'; readonly name: string; readonly id: string | undefined };
 
+/** Keys below `prefix`, with or without a closing slash. */
 export function createKeys(prefix: string): Keys {
   const root = `${prefix.replace(/\/+$/, '')}/`;
   return {
@@ -87,6 +88,7 @@ export function createKeys(prefix: string): Keys {
 /** How ids of triggers begin that stand for queued ticks; no other trigger's does. */
 const queuedMark = 'q';
 
+/** Id of the trigger that stands for a queued tick (epoch ms). */
 export function queuedTriggerId(tick: number): string {
   return `${queuedMark}${tick}`;
 }

@@ -16,6 +16,7 @@ export interface KillOrder {
   readonly leaseId: string;
 }
 
+/** 15. Guard of a named order: its fire is still open. */
 export function orderKill(kill: KillOrder): Txn {
   const { keys, name, target } = kill;
   const key = keys.killer(name, target?.runId);

@@ -38,7 +38,7 @@ export function missedSpan(ticks: JobTicks, afterMs: number, untilMs: number): S
 }
 
 /** How many are in (afterMs, untilMs]; undefined when they are too many to count. */
-export function countTicks(ticks: Ticks, afterMs: number, untilMs: number): number | undefined {
+function countTicks(ticks: Ticks, afterMs: number, untilMs: number): number | undefined {
   let count = 0;
   for (
     let tick = ticks.next(afterMs);

@@ -44,6 +44,7 @@ export function nextAttempt(
   };
 }
 
+/** For the transaction that settles the attempt before it; nothing when none is due. */
 export function putRetry(keys: Keys, name: string, retry: Retry | undefined): Op[] {
   if (retry === undefined) return [];
   return [{ put: { key: keys.trigger(name, retry.triggerId), value: encodeValue(retry.trigger) } }];

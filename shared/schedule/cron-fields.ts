@@ -40,8 +40,8 @@ const plainForms = 'with lists (1,2), ranges (1-5) and steps (*/2)';
 
 export const firstYear = 1970;
 export const lastYear = 2099;
-export const dayNames: readonly string[] = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT'];
-export const monthNames: readonly string[] = [
+const dayNames: readonly string[] = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT'];
+const monthNames: readonly string[] = [
   ...['JAN', 'FEB', 'MAR', 'APR', 'MAY', 'JUN', 'JUL', 'AUG', 'SEP', 'OCT', 'NOV', 'DEC'],
 ];
 

@@ -48,6 +48,7 @@ export function context(nowMs: number, more: Partial<DecideContext> = {}): Decid
     nowMs,
     calendars: new Map(),
     canClaim: () => true,
+    canCatchUp: () => true,
     canDecide: () => true,
     sessionAlive: () => true,
     delayMs: () => 0,

@@ -67,6 +67,7 @@ function look(
     nowMs,
     calendars: seen,
     canClaim: () => true,
+    canCatchUp: () => true,
     canDecide: () => true,
     sessionAlive: () => true,
     delayMs: () => 0,

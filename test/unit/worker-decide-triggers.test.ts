@@ -63,6 +63,20 @@ describe('decide about triggers, and keys by hand', () => {
     assert.equal(decide(job, context(start)).kind, 'wait');
   });
 
+  it('leaves the last slots to what is due now', () => {
+    const job = part(every, { tick: start });
+    job.triggers.set('c1', trigger({ cause: 'catch-up', notBefore: start - 500 }));
+    const few = context(start + 100, { canCatchUp: () => false });
+    assert.deepEqual(decide(job, few), {
+      kind: 'wait',
+      wantsSlot: true,
+      untilMs: start + 1_000,
+    });
+    assert.deepEqual(decide(job, { ...few, nowMs: start + 1_000 }).kind, 'claim-tick');
+    job.triggers.set('c1', trigger({ cause: 'retry', notBefore: start - 500, attempt: 1 }));
+    assert.equal(decide(job, few).kind, 'claim-trigger');
+  });
+
   it('tries no more often than the definition says by now', () => {
     const job = part({ ...every, retries: { max: 1 } }, { tick: start });
     job.triggers.set('y1', trigger({ cause: 'retry', attempt: 2 }));

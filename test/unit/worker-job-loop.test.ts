@@ -58,6 +58,7 @@ describe('job loop', () => {
           nowMs: clock.wallMs(),
           calendars: new Map(),
           canClaim: () => true,
+          canCatchUp: () => true,
           canDecide: () => true,
           sessionAlive: () => true,
           delayMs: () => 100,

@@ -100,7 +100,7 @@ export function stateOf(facts: RunFacts, end: RunEnd): StateValue {
 }
 
 /** Row id of fires that did not run: made from what it says, so that a repeat is the same row. */
-export function notRunId(name: string, doneId: string): string {
+function notRunId(name: string, doneId: string): string {
   return `${name}~${doneId}`;
 }
 

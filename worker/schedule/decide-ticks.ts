@@ -151,7 +151,7 @@ function decideTick({ part, entry: { job }, ticks, context }: DueTicks, tick: nu
     });
   }
   return whenRanked(String(tick), tick, context, () =>
-    claimOr(context, { kind: 'claim-tick', tick, calendars }),
+    claimOr(context.canClaim(), { kind: 'claim-tick', tick, calendars }),
   );
 }
 

@@ -22,6 +22,7 @@ import {
 /** A fire and its slot go in one transaction; this is only so that nobody hurries. */
 const orphanSlotMs = 3_000;
 
+/** What the job needs at `context.nowMs` (wall, epoch ms); throws nothing. */
 export function decide(part: JobParts, context: DecideContext): Decision {
   // Workers of a newer version schedule it; this one leaves its cursor and triggers alone.
   if (part.entry?.ok === false && part.entry.newer) return { kind: 'wait' };
@@ -118,7 +119,10 @@ function decideTrigger(
     triggerId,
     value.notBefore,
     context,
-    () => claimOr(context, { kind: 'claim-trigger', triggerId }, value.expires),
+    () => {
+      const can = value.cause === 'catch-up' ? context.canCatchUp() : context.canClaim();
+      return claimOr(can, { kind: 'claim-trigger', triggerId }, value.expires);
+    },
     value.avoid,
   );
 }

@@ -16,6 +16,8 @@ export interface DecideContext {
   readonly calendars: CalendarMap;
   /** A free slot, an alive session, a verified clock, an accepting spool, not draining. */
   canClaim(): boolean;
+  /** As canClaim, and the slots stay free that are kept for what is due now. */
+  canCatchUp(): boolean;
   /** Everything of canClaim but the slot. */
   canDecide(): boolean;
   sessionAlive(sessionId: string): boolean;
@@ -76,8 +78,8 @@ export function isFull(part: JobParts, job: Job): boolean {
   return limit !== undefined && part.fires.size + part.unreadable.fire.size >= limit;
 }
 
-export function claimOr(context: DecideContext, claim: Decision, untilMs?: number): Decision {
-  if (context.canClaim()) return claim;
+export function claimOr(canClaim: boolean, claim: Decision, untilMs?: number): Decision {
+  if (canClaim) return claim;
   return { kind: 'wait', wantsSlot: true, ...(untilMs === undefined ? {} : { untilMs }) };
 }
 

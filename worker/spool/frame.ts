@@ -8,9 +8,9 @@ import { crc32 } from 'node:zlib';
 import { CronmeshError } from '../../shared/errors.ts';
 
 export const formatVersion = 1;
-export const frameHeaderBytes = 8;
+const frameHeaderBytes = 8;
 /** Larger frames are refused when written, so a larger length can only be damage when read. */
-export const maxPayloadBytes = 64 * 1024 * 1024;
+const maxPayloadBytes = 64 * 1024 * 1024;
 
 /** `note` carries nothing; it is written to find out whether the disk works again. */
 const typeCodes = { record: 1, hold: 2, release: 3, note: 4 } as const;

@@ -10,7 +10,7 @@ import Database, { type Statement } from 'libsql';
 import { CronmeshError } from '../../errors.ts';
 import { migrate } from './migrations.ts';
 
-export const busyTimeoutMs = 5000;
+const busyTimeoutMs = 5000;
 const walSizeLimitBytes = 64 * 1024 * 1024;
 
 /** Never a boolean: libsql aborts the whole process on one. */

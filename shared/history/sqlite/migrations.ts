@@ -36,7 +36,7 @@ const steps: readonly string[] = [
    ) STRICT;`,
 ];
 
-export const knownVersion = steps.length;
+const knownVersion = steps.length;
 
 /** Brings an open file to `knownVersion`; several processes may do so at once. */
 export function migrate(db: Database, file: string): void {
