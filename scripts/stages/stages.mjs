@@ -24,8 +24,8 @@ export const stages = [
   check('build', build),
   tests('unit', 2, 120),
   tests('integration', 2, 300),
-  // One process, and all of a core: what runs beside it would only make both slower.
-  tests('simulation', 1, 600),
+  // Each of its files is one process with all of a core.
+  tests('simulation', 2, 600),
   // They start meshes and count what these do in time, and mostly wait: two at a time are no strain.
   tests('faults', 2, 600, { table: writeFaultTable }),
   tests('e2e', 1, 300),

@@ -25,8 +25,9 @@ interface CrowdOptions {
 
 const clockUpkeepMs = 6 * 3_600_000;
 const justBeforeATick = { everyMs: 1_000, fromMs: 300, untilMs: 20 };
-/** Of claims that are followed by something bad. */
+/** Of claims that are followed by something bad; more where the next fire waits for the run. */
 const hurtShare = 0.06;
+const hurtWaitingShare = 0.2;
 
 export class Crowd {
   readonly #options: CrowdOptions;
@@ -55,10 +56,11 @@ export class Crowd {
   }
 
   /** What comes right after a claim hurts most: an order against its run, the end of its session. */
-  afterClaim({ name, worker }: FireBook): void {
+  afterClaim({ name, worker }: FireBook, concurrency: string | undefined): void {
     const { time, humans, weather } = this.#options;
     const random = this.#hurt;
-    if (!this.#isBusy || !random.chance(hurtShare)) return;
+    const isAwaited = concurrency === 'queue' || concurrency === 'replace';
+    if (!this.#isBusy || !random.chance(isAwaited ? hurtWaitingShare : hurtShare)) return;
     if (random.chance(0.4)) {
       const human = random.pick(humans);
       time.after(random.between(0, 50), () => void human.killAll(name));

@@ -2,8 +2,11 @@
  * `npm run simulate`: one seed with its story, many seeds with a line for all, fleet-hours in many
  * processes, or the table of mutants. Exit code 1 when an invariant broke.
  */
+import { mkdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
+import path from 'node:path';
 import { inspect, parseArgs } from 'node:util';
+import { packageRoot } from '../../shared/package-root.ts';
 import { hoursOfFleet, runFleetHours } from './fleet-hours.ts';
 import { runMutants } from './mutant-table.ts';
 import { simulate, type SimOptions, type SimResult } from './simulate.ts';
@@ -12,10 +15,11 @@ import type { StoryDetail } from './story.ts';
 const usage = `node dist/test/simulation/main.js [options]
   --seed N            one seed, with its story
   --seeds A..B        many seeds, with a line for all
-  --mutants [NAME]    every guard taken out in turn: which seed notices
+  --mutants           every guard taken out in turn: which seed of --seeds A..B (1..60) notices; the
+                      table goes to --out FILE, too (.build/mutants.md); --only TEXT: some of them
   --hours H           fleets of two days each until H fleet-hours are simulated, from --seed on
                       (1 when not given), in --processes N (as many as there are cores)
-  --operation         one seed, or many, as --hours simulates them
+  --operation         one seed, or many, as --hours simulates them (of two days, or of --minutes M)
   --workers N --jobs N --minutes M   in place of what the seed says
   --fair              nothing breaks
   --story none|short|full          default short for one seed
@@ -28,6 +32,7 @@ async function main(): Promise<number> {
       seeds: { type: 'string' },
       mutants: { type: 'boolean' },
       only: { type: 'string' },
+      out: { type: 'string' },
       workers: { type: 'string' },
       jobs: { type: 'string' },
       hours: { type: 'string' },
@@ -43,11 +48,19 @@ async function main(): Promise<number> {
     ...numberOption('workers', values.workers),
     ...numberOption('jobs', values.jobs),
     ...numberOption('minutes', values.minutes),
-    ...(values.operation === true ? { hours: hoursOfFleet } : {}),
+    ...(values.operation === true ? { hours: operationHours(values.minutes) } : {}),
     ...(values.fair === true ? { isFair: true } : {}),
   };
-  if (values.mutants === true)
-    return runMutants(say, rangeOf(values.seeds ?? '1..60'), values.only);
+  if (values.mutants === true) {
+    const lines: string[] = [];
+    const tell = (line: string): void => {
+      lines.push(line);
+      say(line);
+    };
+    const code = await runMutants(tell, rangeOf(values.seeds ?? '1..60'), values.only);
+    writeTable(values.out ?? path.join(packageRoot(), '.build', 'mutants.md'), lines);
+    return code;
+  }
   if (values.hours !== undefined) {
     return runFleetHours({
       hours: toNumber(values.hours, 'hours'),
@@ -91,6 +104,16 @@ async function many(seeds: readonly number[], options: Omit<SimOptions, 'seed'>)
   const broken = results.filter(({ violations }) => violations.length > 0);
   if (broken.length > 0) say(`broken seeds: ${broken.map(({ seed }) => seed).join(' ')}`);
   return broken.length === 0 ? 0 : 1;
+}
+
+function writeTable(file: string, lines: readonly string[]): void {
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, `${lines.join('\n')}\n`);
+  say(`as a file: ${file}`);
+}
+
+function operationHours(minutes: string | undefined): number {
+  return minutes === undefined ? hoursOfFleet : toNumber(minutes, 'minutes') / 60;
 }
 
 function untilInterrupted(): AbortSignal {

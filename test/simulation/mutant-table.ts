@@ -1,9 +1,10 @@
 /**
  * The mutation table: for every mutant, the first of the seeds that notices it, and by which invariant.
- * A mutant that no seed notices has survived: its guard is redundant, or the fault that needs it is
- * not simulated.
+ * A mutant that no seed notices has survived: its guard is implied by others (then it is said by which),
+ * or the fault that needs it is not simulated.
  */
 import { prepareEdits, simulateEdited } from './altered-source.ts';
+import { impliedGuards } from './implied-guards.ts';
 import { mutants, type Mutant } from './mutants.ts';
 import { ruleMutants, type RuleMutant } from './rule-mutants.ts';
 import { simulate } from './simulate.ts';
@@ -57,12 +58,27 @@ export const tableHead: readonly string[] = [
   '| --- | --- | --- |',
 ];
 
+/** Noticed, or known to be implied by other guards. */
+export function isAccountedFor({ mutant, caughtBy }: MutantVerdict): boolean {
+  return caughtBy !== undefined || impliedGuards.has(titleOf(mutant));
+}
+
 export function tableRow({ mutant, caughtBy, seedsTried }: MutantVerdict): string {
+  const implied = impliedGuards.get(titleOf(mutant));
   const verdict =
-    caughtBy === undefined
-      ? `**survived** ${seedsTried} seeds`
-      : `seed ${caughtBy.seed}: ${caughtBy.invariant}`;
+    caughtBy !== undefined
+      ? `seed ${caughtBy.seed}: ${caughtBy.invariant}`
+      : implied !== undefined
+        ? `nobody, it is implied: ${implied}`
+        : `**nobody** in ${seedsTried} seeds`;
   return `| \`${mutant.transaction}\` | ${mutant.guard} | ${verdict} |`;
+}
+
+export function summaryOf(verdicts: readonly MutantVerdict[]): string {
+  const noticed = verdicts.filter(({ caughtBy }) => caughtBy !== undefined).length;
+  const implied = verdicts.filter(isAccountedFor).length - noticed;
+  const survived = verdicts.length - noticed - implied;
+  return `${verdicts.length} mutants: ${noticed} noticed, ${implied} implied, ${survived} survived`;
 }
 
 /** Tells the table as Markdown, row by row; resolves to the exit code: 1 when one survived. */
@@ -75,13 +91,13 @@ export async function runMutants(
     (mutant) => only === undefined || titleOf(mutant).includes(only),
   );
   for (const line of tableHead) say(line);
-  let survivors = 0;
+  const verdicts: MutantVerdict[] = [];
   for (const mutant of chosen) {
     const verdict = await tryMutant(mutant, seeds);
-    if (verdict.caughtBy === undefined) survivors++;
+    verdicts.push(verdict);
     say(tableRow(verdict));
   }
   say('');
-  say(`${chosen.length} mutants, ${survivors} survived`);
-  return survivors === 0 ? 0 : 1;
+  say(summaryOf(verdicts));
+  return verdicts.every(isAccountedFor) ? 0 : 1;
 }

@@ -217,7 +217,8 @@ class World {
       calendarChance: this.#calendarChance,
     });
     crowd.start();
-    this.#ledger.onClaimed = (fire) => crowd.afterClaim(fire);
+    this.#ledger.onClaimed = (fire) =>
+      crowd.afterClaim(fire, this.#ledger.book(fire.name).current?.concurrency);
     this.#weather.onMended = () => crowd.afterTrouble();
     if (this.#calendarChance > 0) this.#turnCalendars(crowd);
     this.#weather.start();

@@ -1,0 +1,31 @@
+/**
+ * Guards that no seed can be expected to miss, and why they stay. What stands here and is noticed after
+ * all is told as noticed.
+ */
+export const impliedGuards: ReadonlyMap<string, string> = new Map([
+  [
+    'session begins: no such session key',
+    'a lease’s id never comes back; sent again, it writes the same',
+  ],
+  ['claimTick: this fire not there (other limits)', 'follows from the cursor exactly as seen'],
+  ['claimTrigger: this fire not there (other limits)', 'follows from the trigger exactly as seen'],
+  [
+    'refuseTrigger: session alive',
+    'against waste: right whoever made it, and the outbox of a dead session is emptied',
+  ],
+  ['queueTick: cursor exactly as seen', 'follows from no trigger waits, and every holder as seen'],
+  ['settleVanished: its session gone', 'a lease’s id never comes back: gone once, gone for ever'],
+  [
+    'settleLateClaim: own session alive',
+    'against waste: the fire as seen is enough, whoever settles it',
+  ],
+  [
+    'reownFire: new session alive',
+    'a fire of a dead session is settled, whichever of two dead ones it names',
+  ],
+  [
+    'reownFire: a guarded run that was settled is killed',
+    'the guardian ended it at the deadline, before anybody may settle it',
+  ],
+  ['forgetDone: record as spooled', 'a record is put once, under an id made from its content'],
+]);

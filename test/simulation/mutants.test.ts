@@ -1,0 +1,76 @@
+/**
+ * The mutation table of the test report: guards and rules are taken out in turn, and an invariant must
+ * notice. Some must be noticed for the tests to pass; the others are tried for as long as a test may
+ * take. `npm run simulate -- --mutants` tries all of them, on more seeds.
+ */
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { impliedGuards } from './implied-guards.ts';
+import { allMutants, summaryOf, tableHead, tableRow, titleOf, tryMutant } from './mutant-table.ts';
+import type { AnyMutant, MutantVerdict } from './mutant-table.ts';
+
+/** Each of these is needed by an invariant of its own kind, and is missed soon. */
+const mustBeNoticed = [
+  'claimTick: cursor exactly as seen',
+  'claimTick: else-read: the fire is mine',
+  'claimTrigger: trigger exactly as seen',
+  'writeOff: cursor exactly as seen',
+  'completeRun: fire as claimed or re-owned',
+  'editJob: tombstone of a deleted job',
+  'requestTrigger: request not taken before',
+  'kill: order newer than the claim',
+  'clock: wall clock compared with the fleet',
+  'start: guardian keeps the session deadline',
+  'spool: answered only when on disk',
+];
+
+const seedsOfThose = Array.from({ length: 20 }, (_, i) => i + 1);
+const seedsOfOthers = Array.from({ length: 6 }, (_, i) => i + 1);
+const othersMs = 45_000;
+
+describe('mutants', () => {
+  it('those that must be noticed are', async (test) => {
+    const verdicts = await tryAll(test, mustBeNoticed.map(mutantOf), seedsOfThose, Infinity);
+    for (const { mutant, caughtBy } of verdicts) {
+      assert.notEqual(caughtBy, undefined, `nobody noticed: ${titleOf(mutant)}`);
+    }
+  });
+
+  it('the others, as far as time allows', async (test) => {
+    const others = allMutants.filter(
+      (mutant) => !mustBeNoticed.includes(titleOf(mutant)) && !impliedGuards.has(titleOf(mutant)),
+    );
+    const verdicts = await tryAll(test, others, seedsOfOthers, performance.now() + othersMs);
+    const left = others.length - verdicts.length;
+    if (left > 0) test.diagnostic(`${left} more were not tried in ${othersMs / 1000} s`);
+  });
+
+  it('every guard that is said to be implied is one of the table', () => {
+    const titles = new Set(allMutants.map(titleOf));
+    for (const title of impliedGuards.keys()) assert.ok(titles.has(title), title);
+  });
+});
+
+function mutantOf(title: string): AnyMutant {
+  const mutant = allMutants.find((each) => titleOf(each) === title);
+  assert.ok(mutant !== undefined, `no such mutant: ${title}`);
+  return mutant;
+}
+
+async function tryAll(
+  test: TestContext,
+  chosen: readonly AnyMutant[],
+  seeds: readonly number[],
+  untilMs: number,
+): Promise<MutantVerdict[]> {
+  const verdicts: MutantVerdict[] = [];
+  for (const line of tableHead) test.diagnostic(line);
+  for (const mutant of chosen) {
+    if (performance.now() > untilMs) break;
+    const verdict = await tryMutant(mutant, seeds);
+    verdicts.push(verdict);
+    test.diagnostic(tableRow(verdict));
+  }
+  test.diagnostic(summaryOf(verdicts));
+  return verdicts;
+}
