@@ -48,7 +48,8 @@ async function putJobs(mesh: TestMesh): Promise<void> {
     await mesh.putJob({ name, command, cronExpr, concurrency: 'allow' });
   }
   for (const name of alone) {
-    await mesh.putJob({ name, command: noteLife(mesh.oracle, 30), cronExpr });
+    // About 7 s each: what a cut worker has in hand would outlive its lease.
+    await mesh.putJob({ name, command: noteLife(mesh.oracle, 120), cronExpr });
   }
   await everyJobAfter(mesh, 0);
 }
@@ -121,6 +122,7 @@ async function suffer(
   const backMs = Date.now() - joinedAt;
   const to = Math.floor(Date.now() / 1_000) * 1_000;
   await everyJobAfter(mesh, to);
+  for (const name of alone) await mesh.putKey(mesh.keys.killer(name), '');
   await quiet(mesh, jobs);
   const outlived = readOracle(mesh.oracle).filter(
     ({ runId, atMs }) => heldByCut.has(runId) && atMs > cutAt + ttlMs + 1_000,
