@@ -57,16 +57,20 @@ export class PassingLease {
 
   /** Somebody waits for it, who would rather hear "not now" than wait for long. */
   async #grant(): Promise<string> {
-    const signal = AbortSignal.timeout(grantWithinMs);
+    const over = new AbortController();
+    const cancel = this.#clock.after(grantWithinMs, () => over.abort());
     try {
-      return (await this.#etcd.grantLease(this.#keySeconds * 2, { signal })).id;
+      const { id } = await this.#etcd.grantLease(this.#keySeconds * 2, { signal: over.signal });
+      return id;
     } catch (error) {
-      if (!signal.aborted) throw error;
+      if (!over.signal.aborted) throw error;
       throw new CronmeshError(
         'etcd-unavailable',
         `etcd granted no lease within ${grantWithinMs} ms`,
         { cause: error },
       );
+    } finally {
+      cancel();
     }
   }
 }

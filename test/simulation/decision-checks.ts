@@ -79,7 +79,7 @@ export class DecisionChecks {
         : reason === 'the job was deleted and made anew'
           ? create !== jobCreate
           : reason === 'the definition is not valid'
-            ? current?.isMalformed === true
+            ? current?.isMalformed === true && !current.isNewer
             : reason === 'the job is paused'
               ? current?.enabled === false
               : true;

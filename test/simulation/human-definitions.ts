@@ -67,8 +67,9 @@ export function textOfDefinition(
 /** Undefined for what is no definition. */
 export function readBack(name: string, kv: KeyValue): Definition | undefined {
   if (readDefinition(kv, 0).isMalformed) return undefined;
-  const value = JSON.parse(kv.value.toString()) as Definition & JobInput;
-  const { cronExpr, timezone, calendars, enabled, timeoutSeconds } = value;
+  const value = JSON.parse(kv.value.toString()) as JobInput & { readonly timeoutSeconds: number };
+  // A master leaves out what goes without saying.
+  const { cronExpr, timezone, calendars, enabled = true, timeoutSeconds } = value;
   const { concurrency, maxConcurrent, misfire, misfireLimit, retries, startDeadlineSeconds } =
     value;
   const policies = {

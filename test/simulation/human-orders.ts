@@ -1,14 +1,25 @@
-/** How people of a simulation kill: one run, every run of a job, by the protocol and by hand. */
+/**
+ * How people of a simulation ask for a run and kill: one run, every run of a job; through a master, by
+ * the protocol, and by hand.
+ */
 import type { Txn, TxnResult } from '../../shared/etcd/port.ts';
 import { createKeys } from '../../shared/protocol/keys.ts';
 import { orderKill } from '../../shared/protocol/kill.ts';
+import { requestTrigger } from '../../shared/protocol/trigger.ts';
 import { decodeValue, encodeValue, fireSchema } from '../../shared/protocol/values.ts';
+import { readDefinition } from './job-book.ts';
+import type { Ledger } from './ledger.ts';
+import type { MasterDeeds } from './master-deeds.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { SimEtcd } from './sim-etcd.ts';
+import type { SimProcess } from './sim-process.ts';
 import type { Story } from './story.ts';
 
 interface HumanOrdersOptions {
   readonly name: string;
+  readonly process: SimProcess;
+  readonly ledger: Ledger;
+  readonly master: MasterDeeds;
   readonly etcd: SimEtcd;
   readonly random: SeededRandom;
   readonly story: Story;
@@ -25,6 +36,45 @@ export class HumanOrders {
 
   constructor(options: HumanOrdersOptions) {
     this.#options = options;
+  }
+
+  async trigger(name: string): Promise<void> {
+    const { process, etcd, random, ledger, story, master } = this.#options;
+    if (random.chance(0.5)) {
+      await master.run(name, this.#sign(), random.chance(0.3));
+      return;
+    }
+    const [kv] = (await etcd.range({ key: keys.job(name) })).kvs;
+    if (kv === undefined || readDefinition(kv, 0).isMalformed) return;
+    const nowMs = process.clock.wallMs();
+    const requestId = `${this.#options.name}-${++this.#count}`;
+    const leaseId = await this.#options.lease();
+    // An impatient person asks twice with the same request id.
+    for (let time = random.chance(0.3) ? 2 : 1; time > 0; time--) {
+      const triggerId = `m${nowMs}-${this.#options.name}-${++this.#count}`;
+      ledger.noteRequest(triggerId, requestId);
+      const result = await this.#options.send(
+        requestTrigger({
+          keys,
+          name,
+          jobCreateRevision: kv.createRevision,
+          triggerId,
+          trigger: {
+            v: 1,
+            cause: 'manual',
+            tick: nowMs,
+            notBefore: nowMs,
+            expires: nowMs + random.pick([2_000, 20_000, 60_000]),
+            attempt: 1,
+            jobCreate: kv.createRevision,
+          },
+          requestId,
+          leaseId,
+        }),
+      );
+      if (result?.succeeded === true)
+        story.tell(this.#options.name, `triggers ${name} ${triggerId}`);
+    }
   }
 
   async named(name: string): Promise<void> {
@@ -57,6 +107,10 @@ export class HumanOrders {
   async #order(name: string, target: { runId: string; fireId: string } | undefined): Promise<void> {
     const { random, story } = this.#options;
     const by = this.#sign();
+    if (random.chance(0.5)) {
+      await this.#options.master.kill(name, target, by, random.pick([0, 1, 5]));
+      return;
+    }
     const txn = orderKill({
       keys,
       name,

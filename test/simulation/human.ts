@@ -7,7 +7,6 @@ import type { KeyValue, OpResult, Txn, TxnResult } from '../../shared/etcd/port.
 import { editJob, type SeenJob } from '../../shared/protocol/edit.ts';
 import { createKeys } from '../../shared/protocol/keys.ts';
 import { createAccountant } from '../../shared/protocol/missed-span.ts';
-import { requestTrigger } from '../../shared/protocol/trigger.ts';
 import { sleep } from '../../shared/clock.ts';
 import { CalendarKeeper, calendarNames } from './calendar-keeper.ts';
 import {
@@ -19,6 +18,7 @@ import {
 } from './human-definitions.ts';
 import { HumanOrders } from './human-orders.ts';
 import type { Ledger } from './ledger.ts';
+import { MasterDeeds } from './master-deeds.ts';
 import type { PlainSchedule } from './schedules.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { SimEtcd } from './sim-etcd.ts';
@@ -53,6 +53,7 @@ const sends = 4;
 export class Human {
   readonly #options: HumanOptions;
   readonly #keeper: CalendarKeeper;
+  readonly #master: MasterDeeds;
   readonly #orders: HumanOrders;
   #count = 0;
   #lease: { id: string; untilMs: number } | undefined;
@@ -74,9 +75,14 @@ export class Human {
       tell: (what) => story.tell(name, what),
       send: (txn) => this.#send(txn),
     });
+    const through = { name, process, etcd, random: random.stream('master'), story };
+    this.#master = new MasterDeeds(through);
     this.#orders = new HumanOrders({
       name,
+      process,
       etcd,
+      ledger,
+      master: this.#master,
       random,
       story,
       lease: () => this.#passingLease(),
@@ -98,7 +104,7 @@ export class Human {
   }
 
   async trigger(name: string): Promise<void> {
-    await this.#quietly(() => this.#trigger(name));
+    await this.#quietly(() => this.#orders.trigger(name));
   }
 
   async turnCalendar(name?: string): Promise<void> {
@@ -125,16 +131,19 @@ export class Human {
 
   #deeds(name: string): readonly (readonly [number, () => Promise<unknown>])[] {
     return [
-      [5, () => this.edit(name, (was) => this.#changed(name, was))],
-      [3, () => this.edit(name, (was) => was && { ...was, enabled: false })],
-      [4, () => this.edit(name, (was) => was && { ...was, enabled: true })],
+      [5, () => this.#edit(name, (was) => this.#changed(name, was))],
+      [2, () => this.#edit(name, (was) => was && { ...was, enabled: false })],
+      [1, () => this.#master.setEnabled(name, false)],
+      [2, () => this.#edit(name, (was) => was && { ...was, enabled: true })],
+      [2, () => this.#master.setEnabled(name, true)],
       [2, () => this.#changePolicies(name)],
-      [2, () => this.edit(name, () => undefined)],
-      [4, () => this.edit(name, (was) => was ?? this.#changed(name, undefined))],
+      [2, () => this.#edit(name, () => undefined)],
+      [4, () => this.#edit(name, (was) => was ?? this.#changed(name, undefined))],
       [2, () => this.#putByHand(name)],
+      [0.5, () => this.#putNewer(name)],
       [1, () => this.#deleteByHand(name)],
       [1, () => this.#remakeByHand(name)],
-      [6, () => this.#trigger(name)],
+      [6, () => this.#orders.trigger(name)],
       [4, () => this.#orders.named(name)],
       [2, () => this.#orders.all(name)],
       [1, () => this.#orders.byHand(name)],
@@ -144,14 +153,31 @@ export class Human {
 
   /** The first definition of a job. */
   async create(name: string): Promise<void> {
-    await this.#quietly(() => this.edit(name, (was) => was ?? this.#changed(name, undefined)));
+    await this.#quietly(() => this.#edit(name, (was) => was ?? this.#changed(name, undefined)));
   }
 
   /** The job is there, and not paused. */
   async keepUp(name: string): Promise<void> {
     await this.#quietly(() =>
-      this.edit(name, (was) => ({ ...(was ?? this.#changed(name, undefined)), enabled: true })),
+      this.#edit(name, (was) => ({ ...(was ?? this.#changed(name, undefined)), enabled: true })),
     );
+  }
+
+  /** Through a master, or as if this were one. */
+  async #edit(
+    name: string,
+    change: (was: Definition | undefined) => Definition | undefined,
+  ): Promise<void> {
+    if (this.#options.random.chance(0.5)) {
+      await this.edit(name, change);
+      return;
+    }
+    const { seen, definition } = await this.#read(name);
+    const base = seen.modRevision;
+    const wanted = change(definition);
+    if (wanted === undefined && base === 0) return;
+    await this.#master.save(name, wanted && this.#textOf(wanted, `base ${base}`), base);
+    if (wanted === undefined) this.#comeBackTo(name);
   }
 
   /** By the protocol; `change` says what becomes of what is there. Resolves to whether it was done. */
@@ -215,8 +241,8 @@ export class Human {
     }
   }
 
-  #changePolicies(name: string): Promise<boolean> {
-    return this.edit(name, (was) => was && { ...was, policies: this.#policies() });
+  #changePolicies(name: string): Promise<void> {
+    return this.#edit(name, (was) => was && { ...was, policies: this.#policies() });
   }
 
   #policies(): Definition['policies'] {
@@ -259,6 +285,17 @@ export class Human {
     story.tell(this.#options.name, `puts ${name} by hand: ${text}`);
   }
 
+  /** By a master of a version to come: nobody here may touch it. */
+  async #putNewer(name: string): Promise<void> {
+    const value = JSON.stringify({ schemaVersion: 99, name, does: 'what nobody knows yet' });
+    await this.#send({
+      compare: [],
+      success: [{ put: { key: keys.job(name), value } }],
+      failure: [],
+    });
+    this.#options.story.tell(this.#options.name, `puts ${name} as a newer version writes it`);
+  }
+
   /** Deleted and put again by hand, under the same schedule, perhaps before any worker saw it. */
   async #remakeByHand(name: string): Promise<void> {
     const { process, random } = this.#options;
@@ -279,41 +316,6 @@ export class Human {
     const deletion = { delete: { key: keys.job(name) } };
     await this.#send({ compare: [], success: [deletion], failure: [] });
     this.#options.story.tell(this.#options.name, `deletes ${name} by hand`);
-  }
-
-  async #trigger(name: string): Promise<void> {
-    const { process, random, ledger, story } = this.#options;
-    const { seen, definition } = await this.#read(name);
-    if (definition === undefined) return;
-    const nowMs = process.clock.wallMs();
-    const requestId = `${this.#options.name}-${++this.#count}`;
-    const leaseId = await this.#passingLease();
-    // An impatient person asks twice with the same request id.
-    for (let time = random.chance(0.3) ? 2 : 1; time > 0; time--) {
-      const triggerId = `m${nowMs}-${this.#options.name}-${++this.#count}`;
-      ledger.noteRequest(triggerId, requestId);
-      const result = await this.#send(
-        requestTrigger({
-          keys,
-          name,
-          jobCreateRevision: seen.createRevision,
-          triggerId,
-          trigger: {
-            v: 1,
-            cause: 'manual',
-            tick: nowMs,
-            notBefore: nowMs,
-            expires: nowMs + random.pick([2_000, 20_000, 60_000]),
-            attempt: 1,
-            jobCreate: seen.createRevision,
-          },
-          requestId,
-          leaseId,
-        }),
-      );
-      if (result?.succeeded === true)
-        story.tell(this.#options.name, `triggers ${name} ${triggerId}`);
-    }
   }
 
   async #read(name: string): Promise<Seen> {

@@ -7,6 +7,8 @@ export type Json = Readonly<Record<string, unknown>>;
 export interface DefinitionBook {
   readonly revision: number;
   readonly isMalformed: boolean;
+  /** Of a form that is to come: nobody may touch what is the job's. */
+  readonly isNewer: boolean;
   readonly enabled: boolean;
   /** How many runs may be open; Infinity when there is no limit. */
   readonly limit: number;
@@ -79,6 +81,7 @@ export class JobBook {
 
 const malformed = {
   isMalformed: true,
+  isNewer: false,
   enabled: false,
   limit: 1,
   counted: '-',
@@ -97,6 +100,9 @@ export function readDefinition(kv: KeyValue, revision: number): DefinitionBook {
   } catch {
     return { ...malformed, revision };
   }
+  if (Number(value['schemaVersion'] ?? 1) > 1) {
+    return { ...malformed, revision, isNewer: true, counted: 'what it did' };
+  }
   const { command, cronExpr, description, concurrency, misfire } = value;
   const isWhole = typeof command === 'string' && typeof cronExpr === 'string';
   const schedule = isWhole ? scheduleOfExpression(cronExpr, value['timezone']) : undefined;
@@ -106,6 +112,7 @@ export function readDefinition(kv: KeyValue, revision: number): DefinitionBook {
   return {
     revision,
     isMalformed: false,
+    isNewer: false,
     enabled: value['enabled'] !== false,
     limit: concurrency === 'allow' ? Number(value['maxConcurrent'] ?? Infinity) : 1,
     counted: value['enabled'] === false ? '-' : textOf({ schedule, calendars }),

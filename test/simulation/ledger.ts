@@ -86,7 +86,9 @@ export class Ledger {
   #defined(book: JobBook, { kv, previous }: CommitEvent, revision: number): void {
     const definition = kv === undefined ? undefined : readDefinition(kv, revision);
     const base = definition?.base;
-    if (base !== undefined && base !== (previous?.modRevision ?? 0)) {
+    // A pause by a master keeps all that was there, and so the mark of an edit before it.
+    const isEdit = definition?.command !== book.current?.command;
+    if (isEdit && base !== undefined && base !== (previous?.modRevision ?? 0)) {
       this.#bad('an edit replaces only what it saw', book, `saw ${base}`);
     }
     book.definitions.push({ atMs: this.#time.nowMs, revision, definition });
