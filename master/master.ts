@@ -40,6 +40,7 @@ import { RunRequests } from './jobs/run-requests.ts';
 import { FleetTime } from './live/fleet-time.ts';
 import { ChangeHub } from './live/change-hub.ts';
 import { MeshLink } from './live/mesh-link.ts';
+import { writeUnderCluster } from './live/restore-sight.ts';
 import { StoreHealth } from './live/store-health.ts';
 import { OpenFires } from './runs/open-fires.ts';
 import { OutputFeeds } from './runs/output-feed.ts';
@@ -69,7 +70,7 @@ export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
     serverDateMs: () => readServerDate({ endpoints: config.etcd, ...tls }),
   });
   const store = openHistory(config.history, { logger, clock });
-  const etcd = createEtcd({
+  const client = createEtcd({
     endpoints: config.etcd,
     clock,
     random,
@@ -77,7 +78,8 @@ export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
     ...tls,
   });
   const keys = createKeys(config.prefix);
-  const link = new MeshLink(etcd, keys, clock);
+  const link = new MeshLink(client, keys, clock);
+  const etcd = writeUnderCluster(client, keys, link);
   const index = new JobIndex(link.view);
   const openFires = new OpenFires(link.view);
   const nextTicks = new NextTicks(link.view);

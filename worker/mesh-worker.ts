@@ -17,16 +17,20 @@ import { encodeValue, type WorkerValue } from '../shared/protocol/values.ts';
 import type { WorkerConfig } from './config.ts';
 import type { Executor } from './executor/port.ts';
 import { FleetClock } from '../shared/mesh/fleet-clock.ts';
+import { FormerKnowledge } from './mesh/former-knowledge.ts';
 import { Outbox } from './mesh/outbox.ts';
+import { Rebaser } from './mesh/rebaser.ts';
 import { SessionWatch } from './mesh/session-watch.ts';
 import { Settler } from './mesh/settler.ts';
+import type { StateMemory } from './mesh/state-memory.ts';
 import { Tombstones } from './mesh/tombstones.ts';
 import { TxnBatcher } from './mesh/txn-batcher.ts';
 import { ActiveRuns } from './run/active-runs.ts';
+import { candidatesIn } from './schedule/candidates.ts';
 import { CarryOut } from './schedule/carry-out.ts';
 import type { DecideContext } from './schedule/decision.ts';
 import { JobLoop } from './schedule/job-loop.ts';
-import { avoidedWeight, rankDelayMs, type Candidate } from './schedule/rank.ts';
+import { rankDelayMs } from './schedule/rank.ts';
 import type { Spool } from './spool/port.ts';
 
 export interface MeshWorkerDeps {
@@ -48,6 +52,7 @@ export interface MeshWorkerDeps {
   readonly workDirectory: string;
   /** How long the tombstone of a deleted job stays; for tests. */
   readonly tombstoneLifeMs?: number | undefined;
+  readonly memory: StateMemory;
 }
 
 const drainStoreMs = 5_000;
@@ -108,27 +113,40 @@ export class MeshWorker implements Component {
     await this.#startPart('mirror', mirror);
     await mirror.ready();
     const sessions = new SessionWatch(view, clock);
-    const batcher = new TxnBatcher({
-      etcd,
-      clock,
-      random,
-      signal,
-      maxOperations: config.etcdMaxTxnOps,
-    });
     const fleetClock = new FleetClock({
       clock,
       logger,
       serverDateMs: () => this.#deps.serverDateMs(),
       onChange: () => this.#changed(),
     });
+    const common = { keys, view, etcd, clock, random, logger, signal };
+    const sending = { ...common, maxOperations: config.etcdMaxTxnOps };
+    const rebaser: Rebaser = new Rebaser({
+      ...common,
+      mirror,
+      batcher: new TxnBatcher(sending),
+      memory: this.#deps.memory,
+      config,
+      sessionId: () => session.id,
+      latestMs: () => fleetClock.latestMs(),
+      onClosed: () => {
+        former.note();
+        session.fence('etcd was restored from a backup');
+        this.#changed();
+      },
+      onReplaced: () => former.spool(),
+      onOpened: (since) => {
+        former.forget();
+        runs.opened(since);
+        this.#changed();
+      },
+    });
+    const batcher = new TxnBatcher({ ...sending, gate: rebaser });
     await fleetClock.start();
     this.#releasers.add('fleet clock', () => fleetClock.stop());
 
     const session = createSession({
-      etcd,
-      clock,
-      logger,
-      random,
+      ...common,
       ttlSeconds: config.sessionTtlSeconds,
       sessionKey: (leaseId) => keys.session(leaseId),
       sessionValue: encodeValue({
@@ -138,19 +156,17 @@ export class MeshWorker implements Component {
       }),
       beatKey: keys.worker(config.workerId),
       beatValue: (sequence, sessionId) => encodeValue(this.registration(sequence, sessionId)),
+      beatGuards: () => rebaser.guards(),
     });
+    /** Undefined also while nothing may be decided. */
+    const sessionId = (): string | undefined =>
+      rebaser.isOpen && session.alive() ? session.id : undefined;
     const runs = new ActiveRuns({
-      keys,
-      clock,
-      random,
-      logger,
-      etcd,
+      ...common,
       batcher,
       executor,
       spool,
       session,
-      view,
-      signal,
       baseEnvironment: this.#deps.baseEnvironment,
       workDirectory: this.#deps.workDirectory,
       onChange: () => this.#parts?.loop.slotFreed(),
@@ -162,41 +178,41 @@ export class MeshWorker implements Component {
       batcher,
       workerId: config.workerId,
       ttlSeconds: config.sessionTtlSeconds,
-      sessionId: () => (session.alive() ? session.id : undefined),
+      sessionId,
       calendars: () => view.snapshot.calendars,
       takeSlot: () => runs.takeSlot(),
       giveSlotBack: () => runs.giveSlotBack(),
       startRun: (won) => runs.start(won),
     });
     const loop = new JobLoop({
-      view,
-      clock,
-      logger,
+      ...common,
       act: (part, action) => carryOut.act(part, action),
       context: (part, firstSeenMs) => this.#context(part, view, firstSeenMs),
     });
     const shared = {
-      keys,
-      view,
-      clock,
-      logger,
+      ...common,
       batcher,
       sessions,
-      sessionId: () => (session.alive() ? session.id : undefined),
+      sessionId,
       delayMs: (job: string, subject: string) => this.#delayMs(job, subject),
     };
     const settler = new Settler({
       ...shared,
-      random,
       isMine: (runId) => runs.has(runId) || carryOut.isClaiming(runId),
     });
     const outbox = new Outbox({ ...shared, spool, workerId: config.workerId });
-    this.#parts = { executor, spool, session, runs, loop, fleetClock, view, sessions };
-    this.#followSession(session, executor, runs);
+    const former = new FormerKnowledge({
+      ...common,
+      spool,
+      workerId: config.workerId,
+      isMine: (runId) => runs.has(runId),
+    });
+    this.#parts = { executor, spool, session, runs, loop, fleetClock, rebaser, view, sessions };
+    this.#followSession(this.#parts);
     this.#followView(view, runs, fleetClock);
     this.#releasers.add('session watch', () => sessions.stop());
     await this.#startPart('session', session);
-    runs.resumeHeld();
+    await this.#startPart('rebaser', rebaser);
     settler.start();
     outbox.start();
     this.#releasers.add('settler', () => settler.stop());
@@ -226,16 +242,19 @@ export class MeshWorker implements Component {
     });
   }
 
-  #followSession(session: Session, executor: Executor, runs: ActiveRuns): void {
+  #followSession({ session, executor, runs, rebaser }: Parts): void {
     const stop = session.onChange((change) => {
       const { logger } = this.#deps;
       executor.setDeadline(session.deadlineMs);
       if (change.type === 'begun') {
         logger.info({ session: change.id }, 'session begun');
-        void runs.reownAll(change.id);
+        if (rebaser.isOpen) void runs.reownAll(change.id);
         this.#changed();
       } else if (change.type === 'fenced') {
         logger.warn({ session: change.id, reason: change.reason }, 'session in doubt: fenced');
+        void rebaser.verify();
+      } else {
+        void rebaser.beat();
       }
     });
     this.#releasers.add('session listener', stop);
@@ -283,6 +302,7 @@ export class MeshWorker implements Component {
     const spool = parts.spool.state();
     return [
       ...(this.#draining ? ['draining'] : []),
+      ...(parts.rebaser.reason === undefined ? [] : [parts.rebaser.reason]),
       ...(parts.session.alive() ? [] : ['no session']),
       ...(clock.ok ? [] : [clock.reason ?? 'the clock is not verified']),
       ...(spool.accepting ? [] : [spool.reason ?? 'the spool takes nothing']),
@@ -313,14 +333,8 @@ export class MeshWorker implements Component {
 
   #delayMs(job: string, subject: string, avoid?: string): number {
     const { workerId } = this.#deps.config;
-    const workers = this.#parts?.view.snapshot.workers;
-    const candidates: Candidate[] = [];
-    for (const [id, { value }] of workers ?? []) {
-      if (value.state !== 'ready' && id !== workerId) continue;
-      // A full worker still has a place: its load is seconds old.
-      const weight = id === avoid ? avoidedWeight : Math.max(value.slots - value.running, 0.01);
-      candidates.push({ id, weight });
-    }
+    const workers = this.#parts?.view.snapshot.workers ?? new Map<string, never>();
+    const candidates = candidatesIn(workers, workerId, avoid);
     return rankDelayMs(candidates, workerId, job, subject);
   }
 
@@ -380,6 +394,7 @@ interface Parts {
   readonly runs: ActiveRuns;
   readonly loop: JobLoop;
   readonly fleetClock: FleetClock;
+  readonly rebaser: Rebaser;
   readonly view: MeshView;
   readonly sessions: SessionWatch;
 }

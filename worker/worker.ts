@@ -14,6 +14,7 @@ import { once, Releasers, type Component } from '../shared/lifecycle.ts';
 import type { Logger } from '../shared/log.ts';
 import type { WorkerConfig } from './config.ts';
 import { createExecutor } from './executor/create-executor.ts';
+import { openStateMemory } from './mesh/state-memory.ts';
 import { MeshWorker } from './mesh-worker.ts';
 import { MetricsServer } from './metrics-server.ts';
 import { createBaseEnvironment } from './run/environment.ts';
@@ -97,6 +98,7 @@ export class Worker implements Component {
       }),
       baseEnvironment: createBaseEnvironment(config.path),
       workDirectory,
+      memory: openStateMemory(path.resolve(config.data, 'etcd-state.json'), logger),
     });
     await this.#startPart('worker', worker);
     if (config.listen !== undefined) {

@@ -42,7 +42,7 @@ export function healthRoutes(deps: HealthDeps): Route[] {
       tag: 'health',
       replies: {
         200: {
-          description: 'Ready; or degraded: all but history.',
+          description: 'Ready; or degraded: all but history, or all but edits after a restore.',
           schema: readinessShape,
         },
         503: { description: 'Not ready.', schema: readinessShape },
@@ -88,9 +88,15 @@ async function readinessOf({
       ),
     },
     { name: 'store', ok: store.ok, ...reasonPart(store.reason) },
+    {
+      name: 'restore',
+      ok: link.restoreReason === undefined,
+      ...reasonPart(link.restoreReason),
+    },
   ];
   const isReady = etcdReason === undefined && isCurrent;
-  return { status: !isReady ? 'not-ready' : store.ok ? 'ready' : 'degraded', checks };
+  const isWhole = store.ok && link.restoreReason === undefined;
+  return { status: !isReady ? 'not-ready' : isWhole ? 'ready' : 'degraded', checks };
 }
 
 function reasonPart(reason: string | undefined): { readonly reason?: string } {

@@ -190,6 +190,7 @@ async function overview(deps: MeshDeps): Promise<Shape<typeof overviewShape>> {
   };
   const stopped = calendarUses.countOfStopped();
   const notes = [
+    ...(link.restoreReason === undefined ? [] : [`${link.restoreReason}; edits wait.`]),
     ...(etcd === 'stale'
       ? [
           `This master has not heard etcd since ${new Date(since).toISOString()}; what it shows is old.`,

@@ -259,6 +259,12 @@ export const rowShape = z
     excluded: count
       .exactOptional()
       .describe('Ticks of the span that calendars exclude; 10,000: so many or more.'),
+    restored: z
+      .literal(true)
+      .exactOptional()
+      .describe(
+        'A restored backup of etcd made this row: what ran of a span is in history all the same, and how a lost run ended is not known.',
+      ),
     lateResult: runEndShape.exactOptional(),
   })
   .meta({ id: 'HistoryRow', description: 'A run, or a span of fires that did not run.' });
@@ -356,7 +362,7 @@ export const readinessShape = z
     status: z.enum(['ready', 'degraded', 'not-ready']),
     checks: z.array(
       z.strictObject({
-        name: z.enum(['etcd', 'store', 'view']),
+        name: z.enum(['etcd', 'store', 'view', 'restore']),
         ok: z.boolean(),
         reason: z.string().exactOptional(),
       }),

@@ -9,6 +9,7 @@ import type { EtcdKv, Mirror, MirrorConsumer } from '../../shared/etcd/port.ts';
 import { once, type Component } from '../../shared/lifecycle.ts';
 import { MeshView } from '../../shared/mesh/view.ts';
 import type { Keys } from '../../shared/protocol/keys.ts';
+import { RestoreSight, type RestoreSource } from './restore-sight.ts';
 
 export interface SightStatus {
   readonly etcd: 'ok' | 'stale';
@@ -18,21 +19,27 @@ export interface SightStatus {
 
 const ownWriteWaitMs = 1_000;
 
-type Mirroring = EtcdKv & { mirror(prefix: string, consumer: MirrorConsumer): Mirror };
+type Mirroring = EtcdKv &
+  RestoreSource & { mirror(prefix: string, consumer: MirrorConsumer): Mirror };
 
 export class MeshLink implements Component {
   readonly view: MeshView;
   readonly #clock: Clock;
   readonly #mirror: Mirror;
+  readonly #restore: RestoreSight;
   readonly #listeners = new Set<(status: SightStatus) => void>();
   readonly start = once(() => this.#mirror.start());
-  readonly stop = once(() => this.#mirror.stop());
+  readonly stop = once(async () => {
+    this.#restore.stop();
+    await this.#mirror.stop();
+  });
   #status: SightStatus;
   #isSynced = false;
 
   constructor(etcd: Mirroring, keys: Keys, clock: Clock) {
     const view = new MeshView(keys);
     this.view = view;
+    this.#restore = new RestoreSight(etcd, view);
     this.#clock = clock;
     this.#status = { etcd: 'stale', since: clock.wallMs() };
     this.#mirror = etcd.mirror(keys.root, {
@@ -53,6 +60,15 @@ export class MeshLink implements Component {
 
   get status(): SightStatus {
     return this.#status;
+  }
+
+  /** Set while etcd was restored from a backup and the workers have not re-based; in words. */
+  get restoreReason(): string | undefined {
+    return this.#restore.reason;
+  }
+
+  relist(): Promise<void> {
+    return this.#mirror.relist();
   }
 
   /** False until the mesh was read once; from then on there is something to show. */

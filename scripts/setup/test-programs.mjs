@@ -1,5 +1,6 @@
 /**
- * What only the tests need of the system: a browser, nginx, libfaketime and systemd-analyze. On
+ * What only the tests need of the system: a browser, nginx, libfaketime, systemd-analyze, and etcd's
+ * tool that restores backups. On
  * PATH, else from the system's packages. What has no root to install by is unpacked where that
  * is enough to run it.
  */
@@ -8,7 +9,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { cacheFolder, fillCache } from './cache.mjs';
 import { findOnPath, isExecutable, run } from './command.mjs';
-import { onPath, versionBy } from './programs.mjs';
+import { cached, onPath, versionBy } from './programs.mjs';
 
 const browserSeconds = 240;
 
@@ -39,6 +40,29 @@ export async function testPrograms(apt, root) {
       sources: [
         onPath(['nginx'], ['/usr/sbin', '/usr/local/sbin']),
         installed(apt, 'nginx-light', () => findOnPath(['nginx'], ['/usr/sbin'])),
+      ],
+    },
+    etcdctl: {
+      probe: versionBy(['version'], /version: (\d+\.\d+\.\d+)/),
+      advice: advice('etcd-client'),
+      sources: [
+        // Releases keep it beside etcd; since 3.6 etcdctl itself restores no more.
+        onPath(['etcdutl', 'etcdctl']),
+        ...etcdReleases(cache).map((folder) =>
+          cached('release in the cache', join(folder, 'etcdutl')),
+        ),
+        cached('package in the cache', join(cache, 'etcd-client-package', 'usr', 'bin', 'etcdctl')),
+        {
+          what: 'package etcd-client, unpacked into the cache',
+          how: 'unpacked from the package',
+          get: async (announce) => {
+            const folder = await fillCache('etcd-client-package', (partial) =>
+              apt.unpack('etcd-client', partial, announce),
+            );
+            return join(folder, 'usr', 'bin', 'etcdctl');
+          },
+        },
+        installed(apt, 'etcd-client', () => findOnPath(['etcdctl'], ['/usr/bin'])),
       ],
     },
     faketime: {
@@ -80,6 +104,12 @@ export async function testPrograms(apt, root) {
       ],
     },
   };
+}
+
+function etcdReleases(cache) {
+  if (!existsSync(cache)) return [];
+  const releases = readdirSync(cache).filter((name) => /^etcd-\d/.test(name));
+  return releases.toSorted().map((name) => join(cache, name));
 }
 
 function installed(apt, name, find) {

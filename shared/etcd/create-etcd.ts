@@ -7,6 +7,7 @@ import type { Clock, Random } from '../clock.ts';
 import { CronmeshError, renderGot } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { toSafeInteger } from './codec.ts';
+import { Continuity } from './continuity.ts';
 import { Endpoints } from './endpoints.ts';
 import type { TlsCredentials } from './grpc-channel.ts';
 import { GrpcEndpoint } from './grpc-endpoint.ts';
@@ -44,7 +45,8 @@ export function createEtcd(options: EtcdOptions): Etcd {
     clock,
     random,
   );
-  const caller = new Caller({ endpoints, clock, random });
+  const continuity = new Continuity();
+  const caller = new Caller({ endpoints, continuity, clock, random });
   return {
     range: (request, call) => range(caller, request, call),
     txn: (request, call) => txn(caller, request, call),
@@ -54,6 +56,8 @@ export function createEtcd(options: EtcdOptions): Etcd {
     mirror: (prefix, consumer) =>
       new ListWatchMirror({ prefix, consumer, caller, endpoints, clock, random, logger }),
     ping: (call) => ping(caller, call),
+    mark: () => continuity.mark,
+    onSetBack: (listener) => continuity.onSetBack(listener),
     close: async () => {
       endpoints.close();
     },
@@ -72,7 +76,8 @@ async function ping(
       limits,
       limits.timeoutMs,
       (failure) => failure.passing,
-      (endpoint, attempt) => endpoint.range({ key: anyKey, count_only: true }, attempt),
+      (endpoint, attempt) =>
+        caller.linear(() => endpoint.range({ key: anyKey, count_only: true }, attempt)),
     );
     const { version } = await caller.untilAnswered(
       'Maintenance',

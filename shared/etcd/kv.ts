@@ -4,9 +4,10 @@
  * has had no effect; once it may have been applied it is never repeated here (`unknown-result`).
  */
 import { backoffMs, sleep, type Clock, type Random } from '../clock.ts';
-import { fromRangeRequest, fromTxn, toRangeResult, toTxnResult } from './codec.ts';
+import { fromRangeRequest, fromTxn, toRangeResult, toSafeInteger, toTxnResult } from './codec.ts';
+import type { Continuity } from './continuity.ts';
 import type { Endpoints } from './endpoints.ts';
-import type { CallLimits, GrpcEndpoint, ServiceName } from './grpc-endpoint.ts';
+import type { CallLimits, GrpcEndpoint, ServiceName, WireHeader } from './grpc-endpoint.ts';
 import { GrpcFailure, readError, writeError } from './grpc-failure.ts';
 import type { CallOptions, RangeRequest, RangeResult, Txn, TxnResult } from './port.ts';
 
@@ -15,17 +16,20 @@ const readPatienceMs = 10_000;
 
 export interface CallerOptions {
   readonly endpoints: Endpoints;
+  readonly continuity: Continuity;
   readonly clock: Clock;
   readonly random: Random;
 }
 
 /** Sends one call to a connected endpoint, and remembers how that endpoint did. */
 export class Caller {
+  readonly continuity: Continuity;
   readonly #endpoints: Endpoints;
   readonly #clock: Clock;
   readonly #random: Random;
 
   constructor(options: CallerOptions) {
+    this.continuity = options.continuity;
     this.#endpoints = options.endpoints;
     this.#clock = options.clock;
     this.#random = options.random;
@@ -52,6 +56,19 @@ export class Caller {
       if (error instanceof GrpcFailure && error.passing) this.#endpoints.failed(endpoint);
       throw error;
     }
+  }
+
+  /** Asks by a linearizable call, and looks whether its answer continues those before. */
+  async linear<T extends { readonly header: WireHeader }>(ask: () => Promise<T>): Promise<T> {
+    const answered = this.continuity.sending();
+    const response = await ask();
+    const { cluster_id, raft_term, revision } = response.header;
+    answered({
+      clusterId: cluster_id,
+      raftTerm: toSafeInteger(raft_term),
+      revision: toSafeInteger(revision),
+    });
+    return response;
   }
 
   /** Attempts until one answers, `patienceMs` have passed, or a failure is not a passing one. */
@@ -96,7 +113,7 @@ export async function range(
       toLimits(options),
       readPatienceMs,
       (failure) => failure.passing,
-      (endpoint, limits) => endpoint.range(wire, limits),
+      (endpoint, limits) => caller.linear(() => endpoint.range(wire, limits)),
     );
     return toRangeResult(response);
   } catch (error) {
@@ -118,7 +135,7 @@ export async function txn(
       limits,
       limits.timeoutMs,
       (failure) => failure.kind === 'no-effect' || failure.kind === 'unauthenticated',
-      (endpoint, attemptLimits) => endpoint.txn(wire, attemptLimits),
+      (endpoint, attemptLimits) => caller.linear(() => endpoint.txn(wire, attemptLimits)),
     );
     return toTxnResult(response);
   } catch (error) {

@@ -2,7 +2,7 @@
  * Reads every key below a prefix in pages, all at one pinned revision. Pages aim at 5,000 rows or
  * 2 MB, whichever is less, shrink when a reply would exceed what we receive, and leave the event
  * loop free in between. A page that fails is asked for again elsewhere; the listing as a whole
- * fails when its revision is compacted or another cluster answers.
+ * fails when its revision is compacted or another state answers.
  */
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { backoffMs, sleep, type Clock, type Random } from '../clock.ts';
@@ -34,6 +34,8 @@ export interface ListingOptions {
 export interface Listed {
   readonly revision: number;
   readonly clusterId: string;
+  /** Of the answers' continuity. */
+  readonly era: number;
 }
 
 /** Throws a GrpcFailure when the listing must begin anew, or cannot be had. */
@@ -50,9 +52,10 @@ export async function listPages(options: ListingOptions): Promise<Listed> {
       ...(listed === undefined ? {} : { revision: listed.revision }),
     }));
     const { header, kvs, more } = page.response;
-    listed ??= { revision: toSafeInteger(header.revision), clusterId: header.cluster_id };
-    if (header.cluster_id !== listed.clusterId) {
-      throw new GrpcFailure('compacted', '', 'another cluster answered within a listing');
+    const { era } = options.caller.continuity;
+    listed ??= { revision: toSafeInteger(header.revision), clusterId: header.cluster_id, era };
+    if (header.cluster_id !== listed.clusterId || era !== listed.era) {
+      throw new GrpcFailure('compacted', '', 'another state answered within a listing');
     }
     options.onPage(kvs.map(toKeyValue));
     const last = kvs.at(-1);
@@ -85,7 +88,7 @@ async function askUntilItFits(
     try {
       const limits = { timeoutMs: pageTimeoutMs, signal: options.signal };
       const response = await options.caller.once('KV', limits, (endpoint, callLimits) =>
-        endpoint.range(request(rows), callLimits),
+        options.caller.linear(() => endpoint.range(request(rows), callLimits)),
       );
       return { response, rows };
     } catch (error) {

@@ -1,8 +1,8 @@
 /**
  * List, then watch: tells a consumer every key below a prefix and every change since, losing and
  * repeating none. A watch that breaks or falls silent goes on where it stopped, on another
- * endpoint; when that is impossible (compacted, another cluster, a revision that went backwards),
- * and every five minutes as a backstop, everything is listed again.
+ * endpoint; when that is impossible (compacted, another cluster, a state that was put back), when
+ * it is asked for, and every five minutes as a backstop, everything is listed again.
  *
  * The next revision is that of the last event + 1, or a progress notice's + 1; never the one of
  * `created`, which may be ahead of events still to come.
@@ -38,6 +38,8 @@ export interface MirrorOptions {
 /** Where the watch goes on. */
 interface Position {
   readonly clusterId: string;
+  /** Of the answers' continuity. */
+  readonly era: number;
   nextRevision: number;
 }
 
@@ -51,6 +53,10 @@ export class ListWatchMirror implements Mirror {
   #position: Position | undefined;
   #connected: boolean | undefined;
   #failures = 0;
+  /** Counts the wishes for a new listing. */
+  #wishes = 0;
+  #endWatch: () => void = () => undefined;
+  #awaiting: { readonly wish: number; readonly resolve: () => void }[] = [];
 
   constructor(options: MirrorOptions) {
     this.#options = options;
@@ -70,6 +76,7 @@ export class ListWatchMirror implements Mirror {
   async stop(): Promise<void> {
     this.#stopped.abort();
     await this.#running;
+    this.#granted(this.#wishes);
     this.#settleReady(
       new CronmeshError('etcd-unavailable', 'the mirror was stopped before its first listing'),
     );
@@ -79,11 +86,36 @@ export class ListWatchMirror implements Mirror {
     return this.#ready;
   }
 
+  relist(): Promise<void> {
+    this.#wishes += 1;
+    this.#position = undefined;
+    this.#endWatch();
+    this.#setConnected(false);
+    return new Promise((resolve) => {
+      this.#awaiting.push({ wish: this.#wishes, resolve });
+    });
+  }
+
   async #run(): Promise<void> {
     const signal = this.#stopped.signal;
+    const forget = this.#options.caller.continuity.onSetBack(() => void this.relist());
+    try {
+      await this.#listAndWatch(signal);
+    } finally {
+      forget();
+    }
+  }
+
+  async #listAndWatch(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
+        const wishes = this.#wishes;
         this.#position ??= await this.#list();
+        this.#granted(wishes);
+        if (wishes !== this.#wishes) {
+          this.#position = undefined;
+          continue;
+        }
         await this.#watch(this.#position);
       } catch (error) {
         if (!signal.aborted) this.#doubt(error, 'a listing or watch of etcd failed');
@@ -110,15 +142,25 @@ export class ListWatchMirror implements Mirror {
     });
     consumer.synced(listed.revision);
     this.#settleReady();
-    return { clusterId: listed.clusterId, nextRevision: listed.revision + 1 };
+    return {
+      clusterId: listed.clusterId,
+      era: listed.era,
+      nextRevision: listed.revision + 1,
+    };
+  }
+
+  #granted(wish: number): void {
+    for (const each of this.#awaiting) if (each.wish <= wish) each.resolve();
+    this.#awaiting = this.#awaiting.filter((each) => each.wish > wish);
   }
 
   async #watch(position: Position): Promise<void> {
     // A consumer may have stopped us from within the listing.
     this.#stopped.signal.throwIfAborted();
-    const { endpoints, clock, prefix, random, consumer } = this.#options;
+    const { endpoints, clock, prefix, random, consumer, caller } = this.#options;
     const over = new AbortController();
     const onStop = (): void => over.abort();
+    this.#endWatch = onStop;
     this.#stopped.signal.addEventListener('abort', onStop, { once: true });
     const backstop = (this.#options.backstopMs ?? backstopMs) * (0.9 + random() * 0.2);
     const cancelBackstop = clock.after(backstop, () => {
@@ -144,6 +186,7 @@ export class ListWatchMirror implements Mirror {
         },
         onEvents: (events, revision) => {
           this.#failures = 0;
+          caller.continuity.saw(position.era, revision);
           deliver(consumer, events, revision, position);
         },
         onProgress: (revision) => {
@@ -189,14 +232,15 @@ export class ListWatchMirror implements Mirror {
    * linearizable read knows no more, the cluster was restored from the past.
    */
   async #compare(position: Position, over: AbortController): Promise<void> {
+    const { caller } = this.#options;
     try {
       const anyKey = { key: Buffer.from([0]), count_only: true };
-      const { header } = await this.#options.caller.untilAnswered(
+      const { header } = await caller.untilAnswered(
         'KV',
         { timeoutMs: 3000, signal: over.signal },
         10_000,
         (failure) => failure.passing,
-        (endpoint, limits) => endpoint.range(anyKey, limits),
+        (endpoint, limits) => caller.linear(() => endpoint.range(anyKey, limits)),
       );
       if (toSafeInteger(header.revision) >= position.nextRevision - 1) return;
       this.#position = undefined;

@@ -134,6 +134,26 @@ export interface Mirror {
   stop(): Promise<void>;
   /** Resolves when the first listing is whole. */
   ready(): Promise<void>;
+  /**
+   * Lists everything anew, whatever the watch says; resolves when a listing that was begun after
+   * this call is whole. It does so by itself when etcd's state was put back.
+   */
+  relist(): Promise<void>;
+}
+
+/** Where the state of a cluster stands, as its answers say. */
+export interface StateMark {
+  readonly clusterId: string;
+  readonly raftTerm: number;
+  readonly revision: number;
+}
+
+/** An answer that cannot follow from what was answered before: etcd was restored from a backup. */
+export interface SetBack {
+  /** What gave it away. */
+  readonly what: 'cluster' | 'term' | 'revision';
+  readonly before: StateMark;
+  readonly now: StateMark;
 }
 
 export interface Etcd extends EtcdKv, EtcdLeases {
@@ -141,6 +161,10 @@ export interface Etcd extends EtcdKv, EtcdLeases {
   mirror(prefix: string, consumer: MirrorConsumer): Mirror;
   /** Resolves when a member answers a linearizable read; throws `etcd-unavailable` otherwise. */
   ping(options?: CallOptions): Promise<{ revision: number; clusterId: string; version: string }>;
+  /** The newest state that an answer told of; undefined before the first one. */
+  mark(): StateMark | undefined;
+  /** Calls `listener` when an answer shows that the state was put back, before that answer is given. */
+  onSetBack(listener: (setBack: SetBack) => void): () => void;
   close(): Promise<void>;
 }
 

@@ -5,7 +5,7 @@
  */
 import { backoffMs, sleep, type Clock, type Random } from '../clock.ts';
 import { isCronmeshError } from '../errors.ts';
-import type { CallOptions, Etcd, Txn } from './port.ts';
+import type { CallOptions, Compare, Etcd, Txn } from './port.ts';
 
 const mostAnswerMs = 2000;
 
@@ -17,6 +17,8 @@ export interface SessionRecords {
   readonly beatKey: string;
   /** The registration's value; the one that begins a session has sequence 0. */
   beatValue(sequence: number, sessionId: string): string;
+  /** What must hold beside the session's key for a beat to count. */
+  beatGuards?(): readonly Compare[];
 }
 
 export interface HeldLease {
@@ -86,7 +88,10 @@ export async function sendBeat(
   const value = parts.beatValue(held.sequence, held.id);
   const confirmed = await parts.etcd.txn(
     {
-      compare: [{ key: parts.sessionKey(held.id), target: 'create', op: '>', value: 0 }],
+      compare: [
+        { key: parts.sessionKey(held.id), target: 'create', op: '>', value: 0 },
+        ...(parts.beatGuards?.() ?? []),
+      ],
       success: [{ put: { key: parts.beatKey, value, lease: held.id } }],
       failure: [],
     },

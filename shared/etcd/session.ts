@@ -51,6 +51,8 @@ export interface Session extends Component {
   onChange(listener: (change: SessionChange) => void): () => void;
   /** Sends a beat soon, at most one a second: the registration has news. */
   poke(): void;
+  /** Gives the session up, now; a new one begins as after any fence. */
+  fence(reason: string): void;
 }
 
 const believedShare = 0.95;
@@ -107,6 +109,10 @@ class LeaseSession implements Session {
   poke(): void {
     this.#poked = true;
     this.#wake();
+  }
+
+  fence(reason: string): void {
+    this.#fence(reason);
   }
 
   async start(): Promise<void> {

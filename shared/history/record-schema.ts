@@ -59,6 +59,7 @@ export const notRunSchema = z.object({
   count: z.int().min(0).exactOptional(),
   excepted: z.array(epochMs).max(1_000).readonly().exactOptional(),
   excluded: z.int().min(1).exactOptional(),
+  restored: z.literal(true).exactOptional(),
   schedule: text,
   at: epochMs,
   worker: indexedText.max(512),
@@ -84,7 +85,13 @@ export const historyRecordSchema = z.discriminatedUnion('kind', [
     }),
   }),
   z.object({ kind: z.literal('run-ended'), run: runFactsSchema, end: runEndSchema }),
-  z.object({ kind: z.literal('run-lost'), run: runFactsSchema, reason: text, at: epochMs }),
+  z.object({
+    kind: z.literal('run-lost'),
+    run: runFactsSchema,
+    reason: text,
+    at: epochMs,
+    restored: z.literal(true).exactOptional(),
+  }),
   notRunSchema.extend({ kind: z.literal('not-run') }),
 ]) satisfies z.ZodType<HistoryRecord>;
 

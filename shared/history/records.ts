@@ -2,6 +2,8 @@
  * History as it travels: what a worker spools and a store ingests. Every record can be sent any
  * number of times, in any order, and the store ends up the same: rows merge by id, output chunks by
  * (runId, offset), and `lost` outranks a run's own end, which is then kept beside it as late result.
+ * One `lost` does not: that of a fire which a restored backup of etcd showed as open. Nobody knows
+ * then how its run ended, so it stands only where no end and no other verdict is stored.
  */
 export const ranOutcomes = ['succeeded', 'failed', 'killed', 'timed-out', 'lost'] as const;
 export const outcomes = [...ranOutcomes, 'skipped', 'missed'] as const;
@@ -71,6 +73,8 @@ export type HistoryRecord =
       readonly run: RunFacts;
       readonly reason: string;
       readonly at: number;
+      /** From a restored backup of etcd: yields to any end that is stored, whenever it comes. */
+      readonly restored?: true;
     }
   /** Fires that did not run, one row for a span (fromTick, toTick]; a single fire has count 1. */
   | {
@@ -84,12 +88,14 @@ export type HistoryRecord =
       /** Exclusive; equal to toTick - 1 for a single fire. */
       readonly fromTick: number;
       readonly toTick: number;
-      /** Ticks of the span that were not run; absent when it was too long to count. */
+      /** Ticks of the span that were not run; absent when that is not known, or too many to count. */
       readonly count?: number;
       /** Ticks in the span that are run later, as catch-ups. */
       readonly excepted?: readonly number[];
       /** Of a missed span: ticks in it that calendars excluded; 10,000 stands for so many or more. */
       readonly excluded?: number;
+      /** A restored backup of etcd set the mesh back: what ran of the span is in history. */
+      readonly restored?: true;
       readonly schedule: string;
       readonly at: number;
       readonly worker: string;
@@ -124,6 +130,11 @@ export interface HistoryRow {
   readonly count?: number;
   readonly excepted?: readonly number[];
   readonly excluded?: number;
+  /**
+   * A restored backup of etcd made this row: what ran of a span is in history all the same, and how a
+   * lost run ended is not known.
+   */
+  readonly restored?: true;
   /** The run's own end, when a `lost` verdict stands against it. */
   readonly lateResult?: RunEnd;
 }

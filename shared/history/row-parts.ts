@@ -1,7 +1,7 @@
 /**
  * How records become a row. A row is kept as parts that are independent of each other: the run's
- * facts, its start, its own end, its own word that it is lost, and somebody else's verdict that it
- * is lost. Each part is settled by its own rank (the smaller wins), so records can come in any
+ * facts, its start, its own end, its own word that it is lost, somebody else's verdict that it is
+ * lost, and the weak verdict of a restored etcd, which yields to all of these. Each part is settled by its own rank (the smaller wins), so records can come in any
  * order, any number of times, and nothing is ever overwritten by an accident of order. What a
  * reader sees (outcome, late result) is worked out from the parts.
  */
@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { notRunSchema, runEndSchema, runFactsSchema } from './record-schema.ts';
 import type { HistoryRecord, HistoryRow, Outcome } from './records.ts';
 
+const verdictSchema = z.object({ reason: z.string(), at: z.int() });
 const ranked = <T extends z.ZodType>(value: T) => z.object({ rank: z.string(), value });
 
 const runPartsSchema = z.object({
@@ -19,7 +20,9 @@ const runPartsSchema = z.object({
   end: ranked(runEndSchema).exactOptional(),
   /** A run-ended record whose outcome is `lost`: the worker gave its own run up. */
   ownLost: ranked(runEndSchema).exactOptional(),
-  verdict: ranked(z.object({ reason: z.string(), at: z.int() })).exactOptional(),
+  verdict: ranked(verdictSchema).exactOptional(),
+  /** A restored backup of etcd showed the run as open: lost, unless anything else is known. */
+  restored: ranked(verdictSchema).exactOptional(),
 });
 const notRunPartsSchema = z.object({ kind: z.literal('not-run'), notRun: notRunSchema });
 
@@ -61,12 +64,13 @@ function partsOf(record: RowRecord): RowParts {
       };
     }
     case 'run-lost': {
-      const verdict = { reason: record.reason, at: record.at };
+      const value = { reason: record.reason, at: record.at };
+      const verdict = { rank: rank(paddedMs(record.at), value), value };
       return {
         kind: 'run',
         // Who settles a run knows less of it than its own worker, whose facts therefore win.
         facts: { rank: rank('1', record.run), value: record.run },
-        verdict: { rank: rank(paddedMs(record.at), verdict), value: verdict },
+        ...(record.restored === true ? { restored: verdict } : { verdict }),
       };
     }
     case 'not-run': {
@@ -83,6 +87,7 @@ export function mergeParts(older: RowParts, newer: RowParts): RowParts {
   const end = winner(older.end, newer.end);
   const ownLost = winner(older.ownLost, newer.ownLost);
   const verdict = winner(older.verdict, newer.verdict);
+  const restored = winner(older.restored, newer.restored);
   return {
     kind: 'run',
     facts: newer.facts.rank < older.facts.rank ? newer.facts : older.facts,
@@ -90,6 +95,7 @@ export function mergeParts(older: RowParts, newer: RowParts): RowParts {
     ...(end === undefined ? {} : { end }),
     ...(ownLost === undefined ? {} : { ownLost }),
     ...(verdict === undefined ? {} : { verdict }),
+    ...(restored === undefined ? {} : { restored }),
   };
 }
 
@@ -117,7 +123,7 @@ export function indexFieldsOf(parts: RowParts): IndexFields {
 export function rowOf(parts: RowParts): HistoryRow {
   if (parts.kind === 'not-run') {
     const { id, job, group, outcome, cause, reason, fromTick, toTick, at, worker } = parts.notRun;
-    const { count, excepted, excluded } = parts.notRun;
+    const { count, excepted, excluded, restored } = parts.notRun;
     return {
       id,
       kind: 'not-run',
@@ -133,12 +139,13 @@ export function rowOf(parts: RowParts): HistoryRow {
       ...(count === undefined ? {} : { count }),
       ...(excepted === undefined ? {} : { excepted }),
       ...(excluded === undefined ? {} : { excluded }),
+      ...(restored === undefined ? {} : { restored }),
     };
   }
   const { runId, ...facts } = parts.facts.value;
   const end = parts.end?.value;
   const ownLost = parts.ownLost?.value;
-  const verdict = parts.verdict?.value;
+  const verdict = verdictOf(parts);
   const shown = verdict === undefined ? (ownLost ?? end) : undefined;
   const startedAt = parts.startedAt ?? end?.startedAt ?? ownLost?.startedAt;
   const late = verdict === undefined ? ownLost && end : (end ?? ownLost);
@@ -150,14 +157,22 @@ export function rowOf(parts: RowParts): HistoryRow {
     ...(verdict === undefined
       ? {}
       : { outcome: 'lost' as const, reason: verdict.reason, endedAt: verdict.at }),
+    ...(verdict !== undefined && parts.verdict === undefined ? { restored: true as const } : {}),
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(late === undefined ? {} : { lateResult: late }),
   };
 }
 
 function stateOf(parts: RunParts): RowState {
-  if (parts.verdict !== undefined || parts.ownLost !== undefined) return 'lost';
+  if (verdictOf(parts) !== undefined || parts.ownLost !== undefined) return 'lost';
   return parts.end?.value.outcome ?? 'running';
+}
+
+/** What others say of a run that counts as lost. */
+function verdictOf(parts: RunParts): z.output<typeof verdictSchema> | undefined {
+  const { verdict, restored, end, ownLost } = parts;
+  if (verdict !== undefined) return verdict.value;
+  return end === undefined && ownLost === undefined ? restored?.value : undefined;
 }
 
 function winner<T extends { readonly rank: string }>(

@@ -93,6 +93,12 @@ export class FleetClock {
     return { ok: true, offsetMs };
   }
 
+  /** The latest that the fleet's clocks can show now; undefined while this one is not verified. */
+  latestMs(): number | undefined {
+    const estimate = this.verdict().ok ? this.#estimate() : undefined;
+    return estimate && this.#options.clock.wallMs() - estimate.low;
+  }
+
   #loop(): void {
     // A stepped clock is noticed within a second; comparing is rarer once the estimate is narrow.
     let lastSampleMs = this.#options.clock.monotonicMs();

@@ -10,6 +10,7 @@ import type { KeyValue, MirrorConsumer, WatchEvent } from '../etcd/port.ts';
 import { parseCursor, type Cursor } from '../protocol/cursor.ts';
 import type { Keys, ParsedKey } from '../protocol/keys.ts';
 import {
+  clusterSchema,
   decodeValue,
   doneSchema,
   fireSchema,
@@ -18,6 +19,7 @@ import {
   stateSchema,
   triggerSchema,
   workerSchema,
+  type ClusterValue,
   type DoneValue,
   type FireValue,
   type OrderValue,
@@ -43,6 +45,14 @@ export interface CursorEntry {
   readonly cursor: Cursor | undefined;
 }
 
+/** The record of the cluster, with the bytes that guards compare. */
+export interface ClusterEntry {
+  readonly raw: string;
+  readonly modRevision: number;
+  /** Undefined when somebody wrote something else there. */
+  readonly value: ClusterValue | undefined;
+}
+
 /** All that the mesh holds about one name; jobs that are gone may still have parts here. */
 export interface JobParts {
   readonly name: string;
@@ -61,6 +71,7 @@ export interface JobParts {
 }
 
 export interface MeshSnapshot {
+  cluster: ClusterEntry | undefined;
   readonly parts: Map<string, JobParts>;
   readonly sessions: Map<string, Held<SessionValue>>;
   readonly workers: Map<string, Held<WorkerValue>>;
@@ -87,6 +98,10 @@ export class MeshView implements MirrorConsumer {
   #connected = false;
   #synced = false;
   #revision = 0;
+  /** Counts what forget() told of; which of them the snapshot, and the listing, are of. */
+  #states = 0;
+  #state = 0;
+  #listingState = 0;
 
   constructor(keys: Keys) {
     this.#keys = keys;
@@ -114,22 +129,34 @@ export class MeshView implements MirrorConsumer {
     return () => this.#listeners.delete(listener);
   }
 
+  /**
+   * etcd is in another state than was listed: there a definition may bear the revision of another one,
+   * so nothing that was parsed is taken over into a listing until one that begins after this is whole.
+   */
+  forget(): void {
+    this.#states += 1;
+  }
+
   reset(): void {
     this.#listing = emptySnapshot();
+    this.#listingState = this.#states;
   }
 
   items(kvs: readonly KeyValue[]): void {
     const target = this.#listing;
     if (target === undefined) throw new Error('items before reset');
+    const isSameState = this.#state === this.#states && this.#listingState === this.#states;
+    const former = isSameState ? this.#now : undefined;
     for (const kv of kvs) {
       const key = this.#keys.parse(kv.key);
-      if (key !== undefined) applyPut(target, key, kv, this.#now);
+      if (key !== undefined) applyPut(target, key, kv, former);
     }
   }
 
   synced(revision: number): void {
     if (this.#listing === undefined) throw new Error('synced before reset');
     this.#now = this.#listing;
+    this.#state = this.#listingState;
     this.#listing = undefined;
     this.#revision = revision;
     this.#synced = true;
@@ -167,6 +194,7 @@ export class MeshView implements MirrorConsumer {
 
 function emptySnapshot(): MeshSnapshot {
   return {
+    cluster: undefined,
     parts: new Map(),
     sessions: new Map(),
     workers: new Map(),
@@ -203,6 +231,15 @@ function applyPut(
   former?: MeshSnapshot,
 ): void {
   switch (key.kind) {
+    case 'cluster': {
+      const raw = kv.value.toString();
+      snapshot.cluster = {
+        raw,
+        modRevision: kv.modRevision,
+        value: decodeValue(clusterSchema, raw),
+      };
+      return;
+    }
     case 'job': {
       const known = former?.parts.get(key.name)?.entry;
       partOf(snapshot, key.name).entry =
@@ -269,6 +306,9 @@ function applyPut(
 function applyDelete(snapshot: MeshSnapshot, key: ParsedKey, text: string): void {
   snapshot.unreadable.delete(text);
   switch (key.kind) {
+    case 'cluster':
+      snapshot.cluster = undefined;
+      return;
     case 'session':
       snapshot.sessions.delete(key.id);
       return;

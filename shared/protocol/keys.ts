@@ -12,6 +12,8 @@ export interface KeyRange {
 export interface Keys {
   /** With a closing slash, e.g. `/cron/`. */
   readonly root: string;
+  /** Under which state of etcd the cursors were counted. */
+  readonly cluster: string;
   job(name: string): string;
   /** All definitions, as one range for a guard. */
   jobs(): KeyRange;
@@ -40,6 +42,7 @@ export interface Keys {
 }
 
 export type ParsedKey =
+  | { readonly kind: 'cluster' }
   | { readonly kind: 'job' | 'cursor' | 'state'; readonly name: string }
   /** Of a calendar, its name. */
   | { readonly kind: 'session' | 'worker' | 'once' | 'calendar'; readonly id: string }
@@ -55,6 +58,7 @@ export function createKeys(prefix: string): Keys {
   const root = `${prefix.replace(/\/+$/, '')}/`;
   return {
     root,
+    cluster: `${root}cluster`,
     job: (name) => `${root}jobs/${name}`,
     jobs: () => ({ key: `${root}jobs/`, rangeEnd: prefixEnd(`${root}jobs/`) }),
     calendar: (name) => `${root}calendars/${name}`,
@@ -116,6 +120,7 @@ const pairKinds: Readonly<Record<string, 'fire' | 'trigger' | 'done' | 'slot'>> 
 };
 
 function parsePath(path: string): ParsedKey | undefined {
+  if (path === 'cluster') return { kind: 'cluster' };
   const slash = path.indexOf('/');
   if (slash < 1) return undefined;
   const folder = path.slice(0, slash);

@@ -14,6 +14,33 @@ export const longestSessionTtlSeconds = 120;
 /** For how long, at most, a worker believes in a session after its last beat; absent in old values. */
 const ttlSeconds = z.number().positive().optional();
 
+/** `cluster`: the state of etcd under which the cursors were counted; see rebase.ts. */
+export const clusterSchema = z.object({
+  v: version,
+  /** Of the mesh, for ever: what a worker remembers of another mesh says nothing about this one. */
+  mesh: z.string(),
+  /** etcd's own id of the cluster. */
+  clusterId: z.string(),
+  /** 1, and one more with every restore from a backup. */
+  generation: z.int().min(1),
+  /** Of this generation: two restores of one backup make two. */
+  id: z.string(),
+  /** Revision of the begin of the re-base that made this generation: what is older came with the backup. */
+  since: revision.optional(),
+  /** While the mesh is re-based: nothing is claimed. */
+  rebase: z
+    .object({
+      /** Every cursor goes here, and no tick up to it is ever claimed again. */
+      toTick: epochMs,
+      /** About when the backup was made, as far as its content tells. */
+      backupAt: epochMs.optional(),
+      at: epochMs,
+      by: z.string(),
+    })
+    .optional(),
+});
+export type ClusterValue = z.output<typeof clusterSchema>;
+
 /** `session/<leaseId>`. */
 export const sessionSchema = z.object({ v: version, worker: z.string(), ttlSeconds });
 export type SessionValue = z.output<typeof sessionSchema>;
@@ -91,6 +118,8 @@ export const doneSchema = z.discriminatedUnion('outcome', [
     fire: fireSchema,
     fireId: z.string(),
     fence: revision,
+    /** A restored backup showed the fire as open: yields to any end that history knows. */
+    restored: z.literal(true).optional(),
   }),
   z.object({
     v: version,
@@ -108,6 +137,8 @@ export const doneSchema = z.discriminatedUnion('outcome', [
     excluded: z.int().min(1).optional(),
     schedule: z.string(),
     jobCreate: revision,
+    /** Put by a re-base: what ran of it after the backup was made is in history. */
+    restored: z.literal(true).optional(),
     /** Id of the fire when it is a single one. */
     fireId: z.string().optional(),
   }),

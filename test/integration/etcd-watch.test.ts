@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { systemClock } from '../../shared/clock.ts';
+import { Continuity } from '../../shared/etcd/continuity.ts';
 import { Endpoints } from '../../shared/etcd/endpoints.ts';
 import { GrpcEndpoint } from '../../shared/etcd/grpc-endpoint.ts';
 import { Caller } from '../../shared/etcd/kv.ts';
@@ -223,7 +224,8 @@ describe('a mirror', { concurrency: true }, () => {
       systemClock,
       Math.random,
     );
-    const parts = { endpoints, clock: systemClock, random: Math.random };
+    const continuity = new Continuity();
+    const parts = { endpoints, continuity, clock: systemClock, random: Math.random };
     const mirror = new ListWatchMirror({
       ...parts,
       prefix,

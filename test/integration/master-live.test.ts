@@ -160,6 +160,7 @@ describe('outages', () => {
           ['etcd', false, 'string'],
           ['view', false, 'string'],
           ['store', true, 'undefined'],
+          ['restore', true, 'undefined'],
         ],
       );
       await client.expect(200, '/livez');

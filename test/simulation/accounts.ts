@@ -1,5 +1,7 @@
 /** What the bookkeeping writes down of one commit. */
-import type { Json } from './job-book.ts';
+import type { CalendarBook } from './calendar-book.ts';
+import type { JobBookBackup, Json } from './job-book.ts';
+import type { OrderBook } from './order-book.ts';
 
 /** Of ticks, in one revision with the cursor that moves past them. */
 export interface Account {
@@ -18,4 +20,15 @@ export interface Settlement {
   /** '' when etcd does not tell: the end of a run whose job is gone. */
   readonly outcome: string;
   readonly value: Json;
+  /** etcd was restored from a backup that does not know it. */
+  isForgotten?: true;
+}
+
+/** What a backup of etcd knows. */
+export interface LedgerBackup {
+  readonly books: ReadonlyMap<string, JobBookBackup>;
+  readonly notRunIds: ReadonlySet<string>;
+  readonly settlements: ReadonlySet<Settlement>;
+  readonly calendars: ReturnType<CalendarBook['backup']>;
+  readonly orders: OrderBook['standing'];
 }

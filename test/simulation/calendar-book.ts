@@ -21,7 +21,7 @@ const editReasons = /^the schedule was changed|^the definition was changed by ha
 const maxCounted = 10_000;
 
 export class CalendarBook {
-  readonly #calendars = new Map<string, PlainCalendar | undefined>();
+  #calendars = new Map<string, PlainCalendar | undefined>();
   /** Revisions that people who delete a calendar by the protocol saw it at. */
   readonly #deletions = new Map<string, Set<number>>();
   readonly #time: SimTime;
@@ -40,6 +40,14 @@ export class CalendarBook {
   noteDeletion(name: string, seenRevision: number): void {
     const seen = this.#deletions.get(name) ?? new Set();
     this.#deletions.set(name, seen.add(seenRevision));
+  }
+
+  backup(): ReadonlyMap<string, PlainCalendar | undefined> {
+    return new Map(this.#calendars);
+  }
+
+  restore(calendars: ReadonlyMap<string, PlainCalendar | undefined>): void {
+    this.#calendars = new Map(calendars);
   }
 
   apply({ key, kv, previous }: CommitEvent): void {
@@ -78,6 +86,8 @@ export class CalendarBook {
 
   /** `ticks` are those of a cursor's move that `value` (undefined: a run or a trigger) accounts for. */
   check(book: JobBook, counted: Counted, ticks: readonly number[], value: Json | undefined): void {
+    // What ran of it, and what did not, nobody knows any more.
+    if (value?.['restored'] === true) return;
     const reason = text(value?.['reason']) ?? '';
     // What nobody ran is told by calendars that are there.
     const isEdit = editReasons.test(reason);

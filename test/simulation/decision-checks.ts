@@ -6,7 +6,7 @@ import type { KeyValue } from '../../shared/etcd/port.ts';
 import { parse, readCursor, root, text, type Changes } from './commit-changes.ts';
 import type { EtcdStore } from './etcd-store.ts';
 import { earlyBoundMs, editorClockMs } from './bounds.ts';
-import type { FireBook, JobBook } from './job-book.ts';
+import type { FireBook, JobBook, Json } from './job-book.ts';
 import type { SimTime } from './sim-time.ts';
 import type { Violations } from './violations.ts';
 
@@ -29,6 +29,45 @@ export class DecisionChecks {
         book,
         `${counted ?? ''}, not ${wanted}`,
       );
+    }
+  }
+
+  /** A fire that was just opened, and is in the store already. */
+  claim(book: JobBook, fire: FireBook, value: Json, time: SimTime): void {
+    const definition = book.current;
+    const others = this.#store
+      .withPrefix(`${root}lock/${book.name}/`)
+      .filter(({ key }) => !key.endsWith(`/${fire.fireId}`));
+    const kv = this.#store.get(`${root}jobs/${book.name}`);
+    const isManual = fire.cause === 'manual';
+    if (definition === undefined || definition.isMalformed) {
+      this.#bad('a claim is from the current definition', book, `${fire.fireId}: there is none`);
+    } else {
+      if (kv?.createRevision !== fire.jobCreate) {
+        this.#bad(
+          'a claim is from the current definition',
+          book,
+          `${fire.fireId} is of a former life`,
+        );
+      }
+      if (!isManual && !definition.enabled) {
+        this.#bad('a claim is from the current definition', book, `${fire.fireId} while paused`);
+      }
+      if (others.length >= definition.limit) {
+        const what = `${fire.fireId} beside ${others.length}, where ${definition.limit} may be`;
+        this.#bad('never more open fires than the limit', book, what);
+      }
+    }
+    this.notBeforeItsLife(book, fire, time);
+    const slot = value['slot'];
+    if (slot !== undefined && others.some(({ value: held }) => parse(held)['slot'] === slot)) {
+      this.#bad('one fire a slot', book, `${fire.fireId} beside another in slot ${Number(slot)}`);
+    }
+    if (this.#store.get(`${root}session/${fire.session}`) === undefined) {
+      this.#bad('only a live session claims', book, `${fire.fireId} by ${fire.worker}`);
+    }
+    if (!fire.origin.startsWith('m') && fire.tick > time.trueWallMs + earlyBoundMs) {
+      this.#bad('no claim before its tick', book, `${fire.fireId} claimed by ${fire.worker}`);
     }
   }
 

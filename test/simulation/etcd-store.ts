@@ -11,6 +11,7 @@ import type {
   OpResult,
   RangeRequest,
   RangeResult,
+  StateMark,
   Txn,
   TxnResult,
   WatchEvent,
@@ -52,6 +53,12 @@ interface Lease {
   readonly keys: Set<string>;
 }
 
+export interface Backup {
+  readonly revision: number;
+  readonly keys: readonly KeyValue[];
+  readonly leases: readonly { readonly id: string; readonly ttlSeconds: number }[];
+}
+
 const noKeys = { createRevision: 0, modRevision: 0, version: 0, lease: '0' };
 
 export class EtcdStore {
@@ -65,11 +72,57 @@ export class EtcdStore {
   #revision = 1;
   #compacted = 0;
   #nextLease = 1000;
+  #clusterId = 'c1';
+  #incarnation = 1;
   /** Stands before every transaction that is applied; a mutation test takes guards out here. */
   alter: (txn: Txn) => Txn = (txn) => txn;
 
   get revision(): number {
     return this.#revision;
+  }
+
+  /** What the header of every answer says. */
+  get mark(): StateMark {
+    return { clusterId: this.#clusterId, raftTerm: 2, revision: this.#revision };
+  }
+
+  /** Counts the servers that served this store; connections end with theirs. */
+  get incarnation(): number {
+    return this.#incarnation;
+  }
+
+  /** A backup of everything, as of now. */
+  backup(): Backup {
+    return {
+      revision: this.#revision,
+      keys: [...this.#keys.values()],
+      leases: [...this.#leases].map(([id, { ttlSeconds }]) => ({ id, ttlSeconds })),
+    };
+  }
+
+  /**
+   * Another server, over the state of the backup: nothing older is known of it, and its leases have
+   * their whole time ahead. A restore need not change the cluster's id.
+   */
+  restore({ revision, keys, leases }: Backup, clusterId: string, nowMs: number): void {
+    this.#incarnation += 1;
+    this.#clusterId = clusterId;
+    this.#revision = revision;
+    this.#compacted = revision;
+    this.#log = [];
+    this.#keys.clear();
+    this.#versions.clear();
+    this.#leases.clear();
+    for (const { id, ttlSeconds } of leases) {
+      const expiresAtMs = nowMs + ttlSeconds * 1000;
+      this.#leases.set(id, { ttlSeconds, expiresAtMs, keys: new Set() });
+    }
+    for (const kv of keys) {
+      this.#keys.set(kv.key, kv);
+      this.#versions.set(kv.key, [{ revision: kv.modRevision, kv }]);
+      this.#leases.get(kv.lease)?.keys.add(kv.key);
+    }
+    for (const { id } of leases) this.#granted(id);
   }
 
   get compactedRevision(): number {

@@ -40,6 +40,8 @@ export function createSimulatedEtcd(): EtcdUnderTest {
     revokeLease: (id, options) => during(() => client.revokeLease(id, options)),
     mirror: (prefix, consumer) => client.mirror(prefix, consumer),
     ping: (options) => during(() => client.ping(options)),
+    mark: () => client.mark(),
+    onSetBack: (listener) => client.onSetBack(listener),
     close: () => client.close(),
   };
   return {

@@ -83,21 +83,47 @@ export function checkFinally(finals: Finals, violations: Violations): void {
   const told = new Map<string, Settlement>();
   for (const settlement of ledger.settlements) {
     const { rowId } = settlement;
-    if (told.has(rowId)) violations.report('one settlement a fire', `${rowId} was settled twice`);
+    const former = told.get(rowId);
+    // What a restored etcd no longer knew may be told of again; what history has of it stands.
+    if (former?.isForgotten === true && isWeaker(settlement, former)) continue;
+    if (former !== undefined && former.isForgotten !== true)
+      violations.report('one settlement a fire', `${rowId} was settled twice`);
     told.set(rowId, settlement);
-    const problem = compare(settlement, history.row(rowId));
+    const row = history.row(rowId);
+    const isOpen = former?.isForgotten === true || isUncertain(settlement, row);
+    const problem = isOpen ? '' : compare(settlement, row);
     if (problem !== '') {
       violations.report('history agrees with etcd', `${settlement.name}: ${rowId}: ${problem}`);
     }
   }
   for (const row of history.rows()) {
-    if (!told.has(row.id)) {
+    // Of a run before a restore, etcd may know nothing any more.
+    const isOfBefore = (ledger.firesByRun.get(row.id)?.timeline ?? Infinity) < ledger.timeline;
+    if (!told.has(row.id) && !isOfBefore) {
       const what = `${row.job}: ${row.id} (${row.outcome ?? 'running'}: ${row.reason ?? ''})`;
       violations.report('history tells only of what was settled', what);
     }
     oracle.checkOrder(row.id, row.job, row.reason ?? '');
     oracle.checkOrder(row.id, row.job, row.lateResult?.reason ?? '');
   }
+}
+
+/** A fire that a backup showed as open says less of its run than any settlement before. */
+function isWeaker({ value }: Settlement, former: Settlement): boolean {
+  return value['restored'] === true || former.kind === 'not-run';
+}
+
+/**
+ * Of what etcd forgot, a run's own end must be in history all the same. A record that was on its way
+ * to a spool may have been lost with etcd, and a run that a backup showed as open may have ended in
+ * any way, but has ended.
+ */
+function isUncertain(
+  { kind, value, isForgotten }: Settlement,
+  row: HistoryRow | undefined,
+): boolean {
+  if (value['restored'] === true && kind === 'lost') return row?.outcome !== undefined;
+  return isForgotten === true && kind !== 'ended';
 }
 
 function compare({ kind, outcome, value }: Settlement, row: HistoryRow | undefined): string {

@@ -31,6 +31,8 @@ export interface FleetParts {
   /** In a mutant the clock is compared with itself. */
   readonly comparesClock: boolean;
   readonly isSpoolDurable: boolean;
+  /** In a mutant. */
+  readonly forgetsState: boolean;
   readonly trustsKeepAlives: boolean;
   readonly witness: TxnWitness;
 }
@@ -99,6 +101,7 @@ export class SimWorker {
     const { etcd, history, oracle, story, time, ttlSeconds, rules, witness, isSpoolDurable } =
       this.#parts;
     const random = this.#random.stream(`life ${++this.#life}`);
+    if (this.#parts.forgetsState) this.disk.remembered = undefined;
     const process = new SimProcess(this.machine, random.stream('process'));
     const client = new SimEtcd({
       store: etcd,
@@ -145,6 +148,7 @@ export class SimWorker {
       baseEnvironment: {},
       workDirectory: '/',
       tombstoneLifeMs: this.#parts.tombstoneLifeMs,
+      memory: this.disk,
     });
     this.#process = process;
     this.#executor = executor;

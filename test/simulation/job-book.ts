@@ -39,7 +39,13 @@ export interface FireBook {
   readonly jobCreate: number;
   readonly claimRevision: number;
   readonly claimedAtMs: number;
+  /** What it was claimed from. */
+  readonly definition: DefinitionBook | undefined;
+  /** Counts the restores of etcd before its claim. */
+  readonly timeline: number;
   isOpen: boolean;
+  /** etcd was restored from a backup that does not show it as open: nobody knows of it any more. */
+  isForgotten: boolean;
   /** Of the commit that settled it. */
   closedRevision: number | undefined;
 }
@@ -50,19 +56,54 @@ interface DefinitionPoint {
   readonly definition: DefinitionBook | undefined;
 }
 
+/** What a backup of etcd knows of a job. */
+export type JobBookBackup = Pick<
+  JobBook,
+  'definitions' | 'accounted' | 'newestCursor' | 'claimed' | 'requests' | 'retried' | 'fires'
+>;
+
 export class JobBook {
   readonly name: string;
-  readonly definitions: DefinitionPoint[] = [];
-  readonly accounted = new Set<number>();
+  definitions: DefinitionPoint[] = [];
+  accounted = new Set<number>();
   newestCursor = 0;
-  readonly claimed = new Set<string>();
-  readonly requests = new Set<string>();
-  readonly retried = new Set<string>();
+  claimed = new Set<string>();
+  requests = new Set<string>();
+  retried = new Set<string>();
   /** Open ones, by fire id. */
-  readonly fires = new Map<string, FireBook>();
+  fires = new Map<string, FireBook>();
 
   constructor(name: string) {
     this.name = name;
+  }
+
+  backup(): JobBookBackup {
+    return {
+      definitions: [...this.definitions],
+      accounted: new Set(this.accounted),
+      newestCursor: this.newestCursor,
+      claimed: new Set(this.claimed),
+      requests: new Set(this.requests),
+      retried: new Set(this.retried),
+      fires: new Map(this.fires),
+    };
+  }
+
+  /** What happened since then did not happen; fires that were open then are open again. */
+  restore(backup: JobBookBackup | undefined): void {
+    const known = backup ?? new JobBook(this.name);
+    this.definitions = [...known.definitions];
+    this.accounted = new Set(known.accounted);
+    this.newestCursor = known.newestCursor;
+    this.claimed = new Set(known.claimed);
+    this.requests = new Set(known.requests);
+    this.retried = new Set(known.retried);
+    this.fires = new Map(known.fires);
+    for (const fire of this.fires.values()) {
+      fire.isOpen = true;
+      fire.isForgotten = false;
+      fire.closedRevision = undefined;
+    }
   }
 
   get current(): DefinitionBook | undefined {

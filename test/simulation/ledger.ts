@@ -6,7 +6,7 @@
  */
 import type { Commit, CommitEvent, EtcdStore } from './etcd-store.ts';
 import { earlyBoundMs } from './bounds.ts';
-import type { Account, Settlement } from './accounts.ts';
+import type { Account, LedgerBackup, Settlement } from './accounts.ts';
 import { CalendarBook } from './calendar-book.ts';
 import { byJob, parse, readCursor, root, text, type Changes } from './commit-changes.ts';
 import { DecisionChecks } from './decision-checks.ts';
@@ -25,13 +25,15 @@ export class Ledger {
   readonly firesByRun = new Map<string, FireBook>();
   readonly calendars: CalendarBook;
   readonly #requests = new Map<string, string>();
-  readonly #notRunIds = new Set<string>();
+  #notRunIds = new Set<string>();
   readonly #store: EtcdStore;
   readonly #time: SimTime;
   readonly #violations: Violations;
   readonly #checks: DecisionChecks;
   expectedTicks = 0;
   claims = 0;
+  /** Counts the restores of etcd. */
+  timeline = 0;
   /** Ticks from here on (true wall time) are started, when there is room, or refused for a reason. */
   mustRunFromMs = Infinity;
   hasRoom: () => boolean = () => false;
@@ -58,9 +60,32 @@ export class Ledger {
     return book;
   }
 
-  /** A person's request to trigger; two with one request id may put one trigger only. */
+  /** A person's request to trigger; two with one id may put one trigger only. */
   noteRequest(triggerId: string, requestId: string): void {
     this.#requests.set(triggerId, requestId);
+  }
+
+  backup(): LedgerBackup {
+    return {
+      books: new Map([...this.books].map(([name, book]) => [name, book.backup()])),
+      notRunIds: new Set(this.#notRunIds),
+      settlements: new Set(this.settlements),
+      calendars: this.calendars.backup(),
+      orders: this.orders.backup(),
+    };
+  }
+
+  /** etcd is what it was at the backup; what has run since has run all the same. */
+  restore(backup: LedgerBackup): void {
+    this.timeline++;
+    for (const fire of this.firesByRun.values()) fire.isForgotten = true;
+    for (const [name, book] of this.books) book.restore(backup.books.get(name));
+    this.orders.restore(backup.orders);
+    this.calendars.restore(backup.calendars);
+    this.#notRunIds = new Set(backup.notRunIds);
+    for (const each of this.settlements) {
+      if (!backup.settlements.has(each)) each.isForgotten = true;
+    }
   }
 
   #commit({ revision, events }: Commit): void {
@@ -77,10 +102,17 @@ export class Ledger {
       this.#bad('one account a tick', book, `${accounts[0]?.what ?? ''} without moving the cursor`);
     }
     if (changes.job !== undefined) this.#defined(book, changes.job, revision);
-    if (changes.cursor?.kv !== undefined) this.#checks.counts(book, changes.cursor.kv);
+    // A re-base moves cursors as they are; whoever is to change what they count comes after it.
+    if (changes.cursor?.kv !== undefined && !this.#isRebasing()) {
+      this.#checks.counts(book, changes.cursor.kv);
+    }
     this.#triggers(book, changes);
     this.#goneFires(book, changes, revision);
     this.orders.note(book, changes, revision, this.#time.nowMs);
+  }
+
+  #isRebasing(): boolean {
+    return this.#store.get(`${root}cluster`)?.value.includes('"rebase"') === true;
   }
 
   #defined(book: JobBook, { kv, previous }: CommitEvent, revision: number): void {
@@ -193,41 +225,14 @@ export class Ledger {
       origin: this.#originOf(book, id),
       claimRevision: revision,
       claimedAtMs: this.#time.nowMs,
+      definition: book.current,
+      timeline: this.timeline,
       isOpen: true,
+      isForgotten: false,
       closedRevision: undefined,
     };
     this.claims++;
-    const definition = book.current;
-    const others = this.#store
-      .withPrefix(`${root}lock/${book.name}/`)
-      .filter(({ key }) => !key.endsWith(`/${id}`));
-    const kv = this.#store.get(`${root}jobs/${book.name}`);
-    const isManual = fire.cause === 'manual';
-    if (definition === undefined || definition.isMalformed) {
-      this.#bad('a claim is from the current definition', book, `${id}: there is none`);
-    } else {
-      if (kv?.createRevision !== fire.jobCreate) {
-        this.#bad('a claim is from the current definition', book, `${id} is of a former life`);
-      }
-      if (!isManual && !definition.enabled) {
-        this.#bad('a claim is from the current definition', book, `${id} while paused`);
-      }
-      if (others.length >= definition.limit) {
-        const what = `${id} beside ${others.length}, where ${definition.limit} may be`;
-        this.#bad('never more open fires than the limit', book, what);
-      }
-    }
-    this.#checks.notBeforeItsLife(book, fire, this.#time);
-    const slot = value['slot'];
-    if (slot !== undefined && others.some(({ value: held }) => parse(held)['slot'] === slot)) {
-      this.#bad('one fire a slot', book, `${id} beside another in slot ${Number(slot)}`);
-    }
-    if (this.#store.get(`${root}session/${fire.session}`) === undefined) {
-      this.#bad('only a live session claims', book, `${id} by ${fire.worker}`);
-    }
-    if (!fire.origin.startsWith('m') && fire.tick > this.#time.trueWallMs + earlyBoundMs) {
-      this.#bad('no claim before its tick', book, `${id} claimed by ${fire.worker}`);
-    }
+    this.#checks.claim(book, fire, value, this.#time);
     const key = `${fire.origin}/${fire.attempt}/${fire.jobCreate}`;
     if (book.claimed.has(key)) this.#bad('one run a fire', book, `${key} is claimed twice`);
     book.claimed.add(key);
@@ -354,7 +359,9 @@ export class Ledger {
       }
       // The state of a job is of its present life; without one, history alone tells of the end.
       const lives = this.#store.get(`${root}jobs/${name}`)?.createRevision === fire.jobCreate;
-      if (own === undefined && lives) {
+      // A re-base does not know how the run ended, and says nothing of the job.
+      const isRestored = lost !== undefined && parse(lost.value)['restored'] === true;
+      if (own === undefined && lives && !isRestored) {
         this.#bad('one account a fire', book, `${id} is gone without one`);
         continue;
       }
@@ -366,7 +373,7 @@ export class Ledger {
           ? { name, kind: 'lost', rowId: runId, outcome: 'lost', value: parse(lost.value) }
           : { name, kind: 'ended', rowId: runId, outcome: own ?? '', value: state };
       this.settlements.push(settlement);
-      this.#checks.retry(book, changes, fire, settlement.outcome);
+      if (!isRestored) this.#checks.retry(book, changes, fire, settlement.outcome);
       const reason = text(settlement.value['reason']) ?? '';
       if (settlement.kind === 'lost' && reason.endsWith('vanished')) {
         const session = text((settlement.value['fire'] as Json)['session']) ?? '';

@@ -5,7 +5,7 @@
  */
 import type { Compare, Op, OpResult, Txn } from '../../shared/etcd/port.ts';
 import type { EtcdStore } from './etcd-store.ts';
-import type { Mutation } from './simulate.ts';
+import type { Mutation } from './mutation.ts';
 
 export interface Mutant {
   readonly transaction: string;
@@ -30,6 +30,7 @@ const folders = [
 ];
 
 function folderOf(key: string): string {
+  if (key === '/cron/cluster') return 'cluster';
   return folders.find((folder) => key.startsWith(`/cron/${folder}/`)) ?? '';
 }
 
@@ -55,6 +56,7 @@ function shapeOf(txn: Txn): Shape {
 export function nameOf(txn: Txn): string {
   const { puts, deletes, guards, putKeys } = shapeOf(txn);
   const has = (guard: string): boolean => guards.has(guard);
+  if (has('cluster') && !puts.has('workers')) return nameOfRebase(txn, puts, deletes);
   if (puts.has('lock')) {
     if (puts.has('cursor')) return 'claimTick';
     return deletes.has('trigger') ? 'claimTrigger' : 'reownFire';
@@ -83,6 +85,22 @@ export function nameOf(txn: Txn): string {
   if (puts.has('killer') && has('lock')) return 'orderKill';
   if (deletes.has('done')) return 'forgetDone';
   return '';
+}
+
+/** Of those that are guarded by the cluster record. */
+function nameOfRebase(
+  { compare, success }: Txn,
+  puts: ReadonlySet<string>,
+  deletes: ReadonlySet<string>,
+): string {
+  const [first] = success;
+  if (puts.has('cluster') && first !== undefined && 'put' in first) {
+    if (first.put.value.includes('"rebase"')) return 'beginRebase';
+    return compare[0]?.target === 'value' ? 'endRebase' : 'recordCluster';
+  }
+  if (puts.has('cursor')) return 'rebaseCursor';
+  if (deletes.has('trigger')) return 'refuseRestoredTrigger';
+  return deletes.has('lock') ? 'settleRestoredFire' : 'underCluster';
 }
 
 /** Applies `change` to every transaction of that name, however deep it is nested. */
@@ -185,6 +203,21 @@ function tellShortTtl(txn: Txn): Txn {
 
 function shortTtl(value: string | Buffer): string {
   return JSON.stringify({ ...(JSON.parse(value.toString()) as object), ttlSeconds: 1 });
+}
+
+/** What is put, with a part of its JSON taken out. */
+function withoutField(folder: string, field: string): (txn: Txn) => Txn {
+  return (txn) => ({
+    ...txn,
+    success: txn.success.map((op) => {
+      if (!('put' in op) || folderOf(op.put.key) !== folder) return op;
+      const { [field]: _, ...rest } = JSON.parse(op.put.value.toString()) as Record<
+        string,
+        unknown
+      >;
+      return { put: { ...op.put, value: JSON.stringify(rest) } };
+    }),
+  });
 }
 
 /** Who reads a fire and its definition again before a start is told what was so at the claim. */
@@ -296,6 +329,28 @@ export const mutants: readonly Mutant[] = [
   without('deleteCalendar', 'calendar as seen', on('calendars')),
   without('deleteCalendar', 'no definition put since', on('jobs')),
   without('orderKill', 'the named fire is open', on('lock')),
+  without('underCluster', 'cluster record as decided under', on('cluster')),
+  without('session beats', 'cluster record as worked under', on('cluster')),
+  changed(
+    'beginRebase',
+    'cursors go ahead of what may have run',
+    withoutField('cluster', 'rebase'),
+  ),
+  without('beginRebase', 'cluster record as seen', on('cluster')),
+  without('endRebase', 'cluster record as seen', on('cluster')),
+  without('rebaseCursor', 'cluster record as seen', on('cluster')),
+  without('rebaseCursor', 'cursor as seen', on('cursor')),
+  changed('rebaseCursor', 'span of what may have run', dropPut('done')),
+  without('refuseRestoredTrigger', 'cluster record as seen', on('cluster')),
+  without('refuseRestoredTrigger', 'trigger as seen', on('trigger')),
+  without('settleRestoredFire', 'cluster record as seen', on('cluster')),
+  without('settleRestoredFire', 'fire as seen', on('lock')),
+  changed(
+    'settleRestoredFire',
+    'yields to an end that is stored',
+    withoutField('done', 'restored'),
+  ),
+  rule('restore', 'what a worker remembers on its disk', { forgetsState: true }),
   rule('start', 'guardian keeps the session deadline', { ignoresDeadline: true }),
   rule('start', 'guardian keeps the second after the claim', { ignoresStartBy: true }),
   rule('clock', 'wall clock compared with the fleet', { trustsOwnClock: true }),

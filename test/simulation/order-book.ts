@@ -7,6 +7,7 @@ interface Order {
   readonly name: string;
   readonly runId: string | undefined;
   readonly revision: number;
+  readonly timeline: number;
   /** Undefined for what somebody put by hand without saying who. */
   readonly by: string | undefined;
 }
@@ -14,11 +15,26 @@ interface Order {
 export class OrderBook {
   readonly #orders: Order[] = [];
   /** Those in etcd now: by job and run, '' for all of the job. */
-  readonly #standing = new Map<string, { readonly revision: number; readonly atMs: number }>();
+  #standing = new Map<string, { readonly revision: number; readonly atMs: number }>();
   readonly #violations: Violations;
+  /** Counts the restores of etcd. */
+  timeline = 0;
 
   constructor(violations: Violations) {
     this.#violations = violations;
+  }
+
+  backup(): OrderBook['standing'] {
+    return new Map(this.#standing);
+  }
+
+  restore(standing: OrderBook['standing']): void {
+    this.timeline++;
+    this.#standing = new Map(standing);
+  }
+
+  get standing(): ReadonlyMap<string, { readonly revision: number; readonly atMs: number }> {
+    return this.#standing;
   }
 
   note(book: JobBook, changes: Changes, revision: number, atMs: number): void {
@@ -37,7 +53,8 @@ export class OrderBook {
           `${name}: ${id} is not open any more`,
         );
       }
-      this.#orders.push({ name, runId: id === '' ? undefined : id, revision, by });
+      const runId = id === '' ? undefined : id;
+      this.#orders.push({ name, runId, revision, timeline: this.timeline, by });
     }
   }
 
@@ -51,13 +68,19 @@ export class OrderBook {
   }
 
   /** Whether an order of `by` was given that stands against that run. */
-  hits(job: string, runId: string, claimRevision: number, by: string | undefined): boolean {
+  hits(
+    job: string,
+    runId: string,
+    claim: { readonly timeline: number; readonly revision: number },
+    by: string | undefined,
+  ): boolean {
     return this.#orders.some(
       (order) =>
         order.by === by &&
         order.name === job &&
         (order.runId === undefined || order.runId === runId) &&
-        claimRevision < order.revision,
+        // An order that was given after a restore is newer than any claim before it.
+        (claim.timeline < order.timeline || claim.revision < order.revision),
     );
   }
 }

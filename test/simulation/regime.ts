@@ -34,6 +34,8 @@ export interface Regime {
   readonly deedMs: number;
   readonly flurryMs: number;
   readonly compactMs: number;
+  /** Of a simulation in which etcd is restored from backups. */
+  readonly restoreChance: number;
   /** Mean time until somebody puts a job right: it is there, and not paused. Infinity: nobody does. */
   readonly upkeepMs: number;
   /** Wall clocks are kept right from outside, but for one in ten; and somebody looks after that one. */
@@ -75,6 +77,7 @@ export function storm(random: SeededRandom, minutes = 4): Regime {
     deedMs: 6_000,
     flurryMs: 15_000,
     compactMs: 20_000,
+    restoreChance: 0.3,
     upkeepMs: Infinity,
     keepsClocks: false,
     aim: random.chance(0.5) ? { everyMs: 1_000, fromMs: 200, untilMs: 400 } : undefined,
@@ -102,6 +105,7 @@ export function operation(hours: number, random: SeededRandom): Regime {
     deedMs: 15 * minute,
     flurryMs: 2 * hour,
     compactMs: 5 * minute,
+    restoreChance: 0.1,
     upkeepMs: 45 * minute,
     keepsClocks: true,
     aim: { everyMs: minute, fromMs: 2_000, untilMs: 2_500 },

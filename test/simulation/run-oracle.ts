@@ -91,8 +91,11 @@ export class RunOracle implements RunWitness {
     if (by === undefined) return;
     const fire = this.#ledger.firesByRun.get(runId);
     const signed = by === 'an order in etcd' ? undefined : by;
-    const claimRevision = fire?.claimRevision ?? Infinity;
-    if (this.#ledger.orders.hits(job, runId, claimRevision, signed)) return;
+    const claim = {
+      timeline: fire?.timeline ?? Infinity,
+      revision: fire?.claimRevision ?? Infinity,
+    };
+    if (this.#ledger.orders.hits(job, runId, claim, signed)) return;
     this.#violations.report('an order hits only what it named', `${job} run ${runId}: ${reason}`);
   }
 
@@ -113,10 +116,10 @@ export class RunOracle implements RunWitness {
 
   #checkDefinition(fire: FireBook, spec: RunSpec): void {
     const book = this.#ledger.book(fire.name);
-    const claimed = book.at(fire.claimRevision);
-    if (claimed?.command !== spec.command) {
+    if (fire.definition?.command !== spec.command) {
       this.#bad('a start is from the definition of its claim', spec, `it runs ${spec.command}`);
     }
+    if (fire.timeline !== this.#ledger.timeline) return;
     const replacedAtMs = book.replacedAtMs(fire.claimRevision);
     if (replacedAtMs !== undefined && this.#time.nowMs - replacedAtMs > freshMs) {
       const lateMs = Math.round(this.#time.nowMs - replacedAtMs);
@@ -127,13 +130,17 @@ export class RunOracle implements RunWitness {
   #checkOverlap(worker: string, spec: RunSpec, fire: FireBook): void {
     // One that may overlap and was settled while it ran on is not known to anybody any more.
     const others = [...this.#running.values()].filter(
-      (other) => other.spec.job === spec.job && (other.spec.guarded || other.fire?.isOpen === true),
+      ({ spec: { job, guarded }, fire: held }) =>
+        job === spec.job && (guarded || (held?.isOpen === true && !held.isForgotten)),
     );
     const where = others.map((other) => `${other.spec.runId} on ${other.worker}`).join(', ');
     // The newest claim among them had to respect the others, under the definition that it saw.
-    const claims = others.map((other) => other.fire?.claimRevision ?? 0);
-    const newest = Math.max(fire.claimRevision, ...claims);
-    const limit = this.#ledger.book(fire.name).at(newest)?.limit ?? 1;
+    const newest = others.reduce(
+      (latest, other) =>
+        (other.fire?.claimedAtMs ?? 0) > latest.claimedAtMs ? (other.fire ?? latest) : latest,
+      fire,
+    );
+    const limit = newest.definition?.limit ?? 1;
     if (others.length >= limit) {
       this.#bad('never more running than the limit', spec, `on ${worker} while ${where}`);
     }

@@ -4,6 +4,7 @@
  * was never sent is `etcd-unavailable`. Timeouts are the caller's own timers, late when it is paused.
  */
 import { CronmeshError } from '../../shared/errors.ts';
+import { Continuity } from '../../shared/etcd/continuity.ts';
 import type {
   CallOptions,
   Etcd,
@@ -11,6 +12,8 @@ import type {
   MirrorConsumer,
   RangeRequest,
   RangeResult,
+  SetBack,
+  StateMark,
   Txn,
   TxnResult,
 } from '../../shared/etcd/port.ts';
@@ -47,11 +50,14 @@ interface Call<T> {
   /** What a call that was sent and not answered is to its caller. */
   readonly unclear: 'unknown-result' | 'etcd-unavailable';
   readonly apply: () => T;
+  /** Its answers follow one another. */
+  readonly isLinear?: boolean;
   readonly onAnswer?: (answer: T) => void;
 }
 
 export class SimEtcd implements Etcd {
   readonly #options: SimEtcdOptions;
+  readonly #continuity = new Continuity();
   /** Calls under way; a test that drives time by hand runs it on while there are any. */
   pending = 0;
 
@@ -63,6 +69,7 @@ export class SimEtcd implements Etcd {
     const { store } = this.#options;
     return this.#call({
       what: 'a read failed',
+      isLinear: true,
       options,
       unclear: 'etcd-unavailable',
       apply: () => store.range(request),
@@ -76,6 +83,7 @@ export class SimEtcd implements Etcd {
     }
     return this.#call({
       what: 'a transaction failed',
+      isLinear: true,
       options,
       unclear: 'unknown-result',
       apply: () => {
@@ -125,7 +133,15 @@ export class SimEtcd implements Etcd {
   }
 
   mirror(prefix: string, consumer: MirrorConsumer): Mirror {
-    return new SimMirror({ ...this.#options, prefix, consumer });
+    return new SimMirror({ ...this.#options, continuity: this.#continuity, prefix, consumer });
+  }
+
+  mark(): StateMark | undefined {
+    return this.#continuity.mark;
+  }
+
+  onSetBack(listener: (setBack: SetBack) => void): () => void {
+    return this.#continuity.onSetBack(listener);
   }
 
   async ping(
@@ -181,8 +197,9 @@ export class SimEtcd implements Etcd {
         return;
       }
       cancelTimeout = process.clock.after(timeoutMs, () => fail(call.unclear, 'deadline exceeded'));
-      this.#send(call, (answer) => {
+      this.#send(call, (answer, compare) => {
         process.deliver(() => {
+          if (!isOver) compare();
           settle(() => {
             if ('error' in answer) {
               reject(answer.error);
@@ -198,15 +215,22 @@ export class SimEtcd implements Etcd {
 
   #send<T>(
     call: Call<T>,
-    reply: (answer: { readonly value: T } | { readonly error: unknown }) => void,
+    reply: (
+      answer: { readonly value: T } | { readonly error: unknown },
+      compare: () => void,
+    ) => void,
   ): void {
-    const { process, link, random } = this.#options;
+    const { process, link, random, store } = this.#options;
     const { time } = process.machine;
+    const { incarnation } = store;
     const isKeepAlive = call.what === 'a keep-alive failed';
     const passes = (): boolean =>
       link.state === 'up' && (!link.isDeposed || isKeepAlive) && !random.chance(link.lossChance);
     if (!passes()) return;
+    const answered = this.#continuity.sending();
     time.after(this.#delayMs(), () => {
+      // Its connection ended with the server that it was sent to.
+      if (incarnation !== store.incarnation) return;
       let answer: { readonly value: T } | { readonly error: unknown };
       try {
         answer = { value: call.apply() };
@@ -214,8 +238,11 @@ export class SimEtcd implements Etcd {
         if (!(error instanceof CronmeshError)) throw error;
         answer = { error };
       }
+      const { mark } = store;
       if (!passes() || link.repliesLost) return;
-      time.after(this.#delayMs(), () => reply(answer));
+      time.after(this.#delayMs(), () => {
+        reply(answer, call.isLinear === true && 'value' in answer ? () => answered(mark) : nothing);
+      });
     });
   }
 
@@ -226,8 +253,10 @@ export class SimEtcd implements Etcd {
   }
 }
 
+const nothing = (): void => undefined;
+
 function isBeat({ compare, success }: Txn): boolean {
   const [op] = success;
   const isRegistration = op !== undefined && 'put' in op && op.put.key.startsWith('/cron/workers/');
-  return success.length === 1 && isRegistration && compare.length === 1;
+  return success.length === 1 && isRegistration && compare.length <= 2;
 }

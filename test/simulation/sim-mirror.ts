@@ -1,9 +1,11 @@
 /**
  * List, then watch, against the simulated server, with the semantics of the real mirror: pages of one
  * revision, then batches in order, none lost and none twice; a watch that is cut or falls silent goes
- * on where it stopped, and everything is listed again when that is compacted.
+ * on where it stopped, and everything is listed again when that is compacted, when the state was put
+ * back, and when it is asked for.
  */
 import { backoffMs } from '../../shared/clock.ts';
+import type { Continuity } from '../../shared/etcd/continuity.ts';
 import type { KeyValue, Mirror, MirrorConsumer } from '../../shared/etcd/port.ts';
 import type { Commit, EtcdStore } from './etcd-store.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -16,6 +18,7 @@ const settledGapMs = 5;
 
 interface SimMirrorOptions {
   readonly store: EtcdStore;
+  readonly continuity: Continuity;
   readonly process: SimProcess;
   readonly link: Link;
   readonly random: SeededRandom;
@@ -40,6 +43,11 @@ export class SimMirror implements Mirror {
   #cuts = 0;
   #isDoubted = false;
   #leave: () => void = () => undefined;
+  /** Counts the wishes for a new listing. */
+  #wishes = 0;
+  #awaiting: { readonly wish: number; readonly resolve: () => void }[] = [];
+  /** Of the answers' continuity, when everything was listed. */
+  #era = 0;
 
   constructor(options: SimMirrorOptions) {
     this.#options = options;
@@ -51,8 +59,9 @@ export class SimMirror implements Mirror {
   async start(): Promise<void> {
     if (this.#started) return;
     this.#started = true;
-    const { store, link } = this.#options;
+    const { store, link, continuity } = this.#options;
     const leaves = [
+      continuity.onSetBack(() => void this.relist()),
       store.onCommit(() => this.#ifThere(() => this.#push(this.#stream))),
       link.onChange(() => this.#ifThere(() => this.#doubtStream(this.#stream))),
     ];
@@ -70,6 +79,20 @@ export class SimMirror implements Mirror {
 
   ready(): Promise<void> {
     return this.#ready;
+  }
+
+  relist(): Promise<void> {
+    this.#wishes += 1;
+    this.#nextRevision = undefined;
+    this.#setConnected(false);
+    // A listing under way sees at its end that it is too old.
+    if (this.#stream > 0) {
+      this.#stream = 0;
+      this.#connect();
+    }
+    return new Promise((resolve) => {
+      this.#awaiting.push({ wish: this.#wishes, resolve });
+    });
   }
 
   #ifThere(what: () => void): void {
@@ -98,29 +121,45 @@ export class SimMirror implements Mirror {
   }
 
   #list(): void {
-    const { store, prefix, random, process, consumer } = this.#options;
+    const { store, prefix, random, process, consumer, continuity } = this.#options;
     const { time } = process.machine;
+    const wishes = this.#wishes;
+    const { era } = continuity;
+    const answered = continuity.sending();
     const kvs = store.withPrefix(prefix);
-    const { revision } = store;
+    const { revision, mark, incarnation } = store;
     const pages: KeyValue[][] = [];
     for (let from = 0; from < kvs.length; from += pageRows) {
       pages.push(kvs.slice(from, from + pageRows));
     }
     let delayMs = 0;
+    let isBroken = false;
     const later = (run: () => void): void => {
       delayMs += random.between(0.5, 6);
       time.after(delayMs, () => {
         process.deliver(() => {
-          if (!this.#isOver) run();
+          if (this.#isOver || isBroken) return;
+          // The server that it was asked of is gone, or what it said is of the past.
+          isBroken = incarnation !== store.incarnation || continuity.era > era + 1;
+          if (isBroken) this.#doubt(0);
+          else run();
         });
       });
     };
-    later(() => consumer.reset());
+    later(() => {
+      answered(mark);
+      consumer.reset();
+    });
     for (const page of pages) later(() => consumer.items(page));
     later(() => {
       consumer.synced(revision);
-      this.#nextRevision = revision + 1;
       this.#becomeReady();
+      for (const each of this.#awaiting) if (each.wish <= wishes) each.resolve();
+      this.#awaiting = this.#awaiting.filter((each) => each.wish > wishes);
+      if (wishes === this.#wishes) {
+        this.#nextRevision = revision + 1;
+        this.#era = continuity.era;
+      }
       this.#connect();
     });
   }
@@ -128,7 +167,10 @@ export class SimMirror implements Mirror {
   #watch(): void {
     const { store, process, link } = this.#options;
     const from = this.#nextRevision ?? 0;
-    if (store.since(from) === undefined) {
+    // The real one asks, when a watch begins behind what was told, whether the state was put back.
+    const isBehind = store.revision < from - 1;
+    if (isBehind) this.#options.continuity.sending()(store.mark);
+    if (isBehind || store.since(from) === undefined) {
       this.#nextRevision = undefined;
       this.#doubt(0);
       return;
@@ -172,7 +214,7 @@ export class SimMirror implements Mirror {
 
   #receive(stream: number, commits: readonly Commit[]): void {
     if (stream !== this.#stream || this.#isOver) return;
-    const { consumer, prefix, process, random } = this.#options;
+    const { consumer, prefix, process, random, continuity } = this.#options;
     this.#heardMs = process.machine.monotonicMs();
     const next = this.#nextRevision ?? 0;
     const fresh = commits.filter(
@@ -185,6 +227,7 @@ export class SimMirror implements Mirror {
       const last = batch.at(-1);
       if (last === undefined) break;
       this.#nextRevision = last.revision + 1;
+      continuity.saw(this.#era, last.revision);
       consumer.events(
         batch.flatMap((commit) => commit.told(prefix)),
         last.revision,

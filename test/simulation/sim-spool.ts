@@ -6,6 +6,7 @@
 import { CronmeshError } from '../../shared/errors.ts';
 import type { HistoryRecord, HistoryRow } from '../../shared/history/records.ts';
 import { foldRows, mergeParts, rowOf, type RowParts } from '../../shared/history/row-parts.ts';
+import type { RememberedState, StateMemory } from '../../worker/mesh/state-memory.ts';
 import type { HeldEntry, Spool, SpoolState } from '../../worker/spool/port.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { SimProcess } from './sim-process.ts';
@@ -34,13 +35,22 @@ export class SimStore {
 }
 
 /** What survives a crash of the worker. */
-export class SimDisk {
+export class SimDisk implements StateMemory {
+  remembered: RememberedState | undefined;
   readonly held = new Map<string, HeldEntry>();
   /** Not yet acknowledged by the store. */
   pending: HistoryRecord[] = [];
   /** The disk is full, or fails. */
   isRefusing = false;
   slowMs = 3;
+
+  async read(): Promise<RememberedState | undefined> {
+    return this.remembered;
+  }
+
+  async write(state: RememberedState): Promise<void> {
+    this.remembered = state;
+  }
 }
 
 interface SimSpoolOptions {

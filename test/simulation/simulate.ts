@@ -2,7 +2,6 @@
  * One simulation: a fleet of real workers over a simulated world, people who use it, weather that
  * breaks it, then fair weather, then quiet, then the last checks. Everything follows from the seed.
  */
-import type { Txn } from '../../shared/etcd/port.ts';
 import { CalendarTurns } from './calendar-turns.ts';
 import { createClaimWitness } from './claim-witness.ts';
 import { Crowd } from './crowd.ts';
@@ -14,7 +13,9 @@ import { Human } from './human.ts';
 import { keepLeases } from './lease-keeper.ts';
 import { Ledger } from './ledger.ts';
 import { Link } from './link.ts';
+import type { Mutation } from './mutation.ts';
 import { operation, storm, type Regime } from './regime.ts';
+import { Restores } from './restores.ts';
 import { RunOracle } from './run-oracle.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { SimEtcd } from './sim-etcd.ts';
@@ -39,20 +40,6 @@ export interface SimOptions {
   readonly mutation?: Mutation;
   /** Events between two turns of the real loop. */
   readonly eventsPerTurn?: number;
-}
-
-/** A rule taken out, to show that it is needed. */
-export interface Mutation {
-  readonly alter?: (txn: Txn) => Txn;
-  readonly ignoresDeadline?: boolean;
-  readonly ignoresStartBy?: boolean;
-  readonly trustsOwnClock?: boolean;
-  readonly forgetsDisk?: boolean;
-  /** A keep-alive alone renews the session. */
-  readonly trustsKeepAlives?: boolean;
-  /** How long tombstones stay. */
-  readonly tombstoneLifeMs?: number;
-  readonly attach?: (etcd: EtcdStore) => void;
 }
 
 export interface SimResult {
@@ -112,6 +99,7 @@ class World {
   readonly #workers: SimWorker[] = [];
   readonly #humans: Human[] = [];
   readonly #weather: Weather;
+  readonly #restores: Restores;
   readonly #jobs: readonly string[];
   readonly #ttlSeconds: number;
   readonly #calendarChance: number;
@@ -172,6 +160,7 @@ class World {
         lengths,
         comparesClock: mutation.trustsOwnClock !== true,
         isSpoolDurable: mutation.forgetsDisk !== true,
+        forgetsState: mutation.forgetsState === true,
         trustsKeepAlives: mutation.trustsKeepAlives === true,
         witness: createClaimWitness(this.#ledger, this.violations),
       };
@@ -192,6 +181,14 @@ class World {
       meanMs: options.isFair === true ? 0 : draw.pick(this.#regime.faultMs),
       compactMs: this.#regime.compactMs,
       aim: this.#regime.aim,
+    });
+    this.#restores = new Restores({
+      ...{ time: this.#time, etcd: this.#etcd, ledger: this.#ledger, story: this.#story },
+      links: [...links, ...this.#workers.map(({ link }) => link)],
+      workers: this.#workers,
+      random: random.stream('restores'),
+      chance: options.isFair === true ? 0 : this.#regime.restoreChance,
+      meanMs: this.#regime.durationMs / 3,
     });
     const facts = `ttl ${mixed === undefined ? `${ttlSeconds} s` : 'mixed'}, ${workerCount} workers, ${jobCount} jobs`;
     this.#story.tell('world', `seed ${options.seed}: ${facts}`);
@@ -222,8 +219,10 @@ class World {
     this.#weather.onMended = () => crowd.afterTrouble();
     if (this.#calendarChance > 0) this.#turnCalendars(crowd);
     this.#weather.start();
+    this.#restores.start();
     await this.#until(this.#regime.durationMs);
     crowd.stop();
+    this.#restores.stop();
     this.#weather.clear();
     this.#story.tell('world', 'fair weather');
     await this.#until(

@@ -142,8 +142,9 @@ export class EtcdMember {
   readonly endpoint: string;
   readonly clientPort: number;
   readonly #metricsUrl: string;
-  readonly #dataDir: string;
-  readonly #args: readonly string[];
+  /** Where its data are; for backups. */
+  readonly dataDir: string;
+  readonly args: readonly string[];
   #process: ServerProcess | undefined;
   #earlierOutput = '';
 
@@ -159,8 +160,8 @@ export class EtcdMember {
     this.endpoint = plan.endpoint;
     this.clientPort = plan.clientPort;
     this.#metricsUrl = plan.metricsUrl;
-    this.#dataDir = plan.dataDir;
-    this.#args = plan.args;
+    this.dataDir = plan.dataDir;
+    this.args = plan.args;
   }
 
   get pid(): number {
@@ -175,7 +176,7 @@ export class EtcdMember {
   launch(): void {
     if (this.#process?.running === true) return;
     this.#earlierOutput = this.output.slice(-32 * 1024);
-    this.#process = new ServerProcess(findProgram('etcd'), this.#args);
+    this.#process = new ServerProcess(findProgram('etcd'), this.args);
   }
 
   /** SIGKILL, and waits until it is gone. */
@@ -203,7 +204,7 @@ export class EtcdMember {
   /** Starts it anew on the same ports with no data, as after a restore of an older state. */
   async wipe(): Promise<void> {
     await this.kill();
-    await rm(this.#dataDir, { recursive: true, force: true });
+    await rm(this.dataDir, { recursive: true, force: true });
     this.launch();
     await this.healthy();
   }

@@ -1,13 +1,14 @@
 /** How records become rows: every kind, every order, every repetition. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { HistoryRecord, HistoryRow } from '../../shared/history/records.ts';
+import type { HistoryRecord, HistoryRow, RunFacts } from '../../shared/history/records.ts';
 import { withStore, type MakeStore } from './history-store-under-test.ts';
 import {
   baseTick,
   contentOf,
   ended,
   lost,
+  lostInRestore,
   mixture,
   notRun,
   runEnd,
@@ -105,6 +106,49 @@ export function describeMerging(makeStore: MakeStore): void {
         lateResult: runEnd({ outcome: 'lost', reason: 'gave up' }),
       }),
     );
+
+    it(
+      'takes a run that a restored etcd shows as open for lost, while nothing else is known',
+      everyOrder([started(run), lostInRestore(run)], {
+        ...open,
+        outcome: 'lost',
+        reason: 'etcd was restored from a backup',
+        endedAt: baseTick + 8000,
+        restored: true,
+      }),
+    );
+
+    it(
+      'lets no restored etcd override an end that is stored, or comes later',
+      everyOrder([started(run), ended(run, own), lostInRestore(run)], { ...open, ...runEnd(own) }),
+    );
+
+    it(
+      'lets no restored etcd override another verdict, or take away its late result',
+      everyOrder([ended(run, own), lost(run), lostInRestore(run)], {
+        ...open,
+        outcome: 'lost',
+        reason: 'its worker vanished',
+        endedAt: baseTick + 9000,
+        lateResult: runEnd(own),
+      }),
+    );
+
+    it('finds runs by the outcome that stands after a restore of etcd', async () => {
+      await withStore(makeStore, async (store) => {
+        const [ends, endsLater, never] = ['ends', 'ends-later', 'never'].map((name) =>
+          runFacts(name),
+        ) as [RunFacts, RunFacts, RunFacts];
+        await store.ingest([ended(ends, own), lostInRestore(ends)]);
+        await store.ingest([lostInRestore(endsLater), lostInRestore(never)]);
+        await store.ingest([ended(endsLater, own)]);
+        const idsOf = async (outcome: 'lost' | 'failed' | 'running') =>
+          (await store.listRuns({ limit: 10, outcomes: [outcome] })).items.map((row) => row.id);
+        assert.deepEqual((await idsOf('failed')).toSorted(), ['ends', 'ends-later']);
+        assert.deepEqual(await idsOf('lost'), ['never']);
+        assert.deepEqual(await idsOf('running'), []);
+      });
+    });
 
     it(
       "prefers what the run's own worker knew over what its settler knew",

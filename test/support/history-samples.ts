@@ -50,6 +50,12 @@ export function lost(run: RunFacts, reason = 'its worker vanished'): HistoryReco
   return { kind: 'run-lost', run, reason, at: run.tick + 9000 };
 }
 
+/** The weak verdict that a restored backup of etcd brings about. */
+export function lostInRestore(run: RunFacts): HistoryRecord {
+  const reason = 'etcd was restored from a backup';
+  return { kind: 'run-lost', run, reason, at: run.tick + 8000, restored: true };
+}
+
 export function output(
   runId: string,
   offset: number,
@@ -106,6 +112,7 @@ export function mixture(runs: number): HistoryRecord[] {
     // What no worker should send, and no order may decide: a second, other end and verdict.
     if (n % 9 === 0) records.push(ended(run, { outcome: 'failed', exitCode: n }));
     if (n % 12 === 0) records.push(lost(run, 'another said so'));
+    if (n % 8 === 0) records.push(lostInRestore(run));
     if (n % 10 === 0) records.push(notRun(`span-${n}`, { toTick: run.tick, job: run.job }));
   }
   return records;

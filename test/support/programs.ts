@@ -9,7 +9,8 @@ import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 
-export type ProgramName = 'etcd' | 'mongod' | 'chromium' | 'nginx' | 'systemd-analyze' | 'faketime';
+export type ProgramName =
+  'etcd' | 'etcdctl' | 'mongod' | 'chromium' | 'nginx' | 'systemd-analyze' | 'faketime';
 
 const toolsSchema = z.record(z.string(), z.object({ path: z.string() }).loose().nullable());
 
@@ -21,6 +22,12 @@ interface ProgramSource {
 
 const sources: Record<ProgramName, ProgramSource> = {
   etcd: { variable: 'CRONMESH_TEST_ETCD', executables: ['etcd'], package: 'etcd-server' },
+  // etcd's own tool to restore a backup: etcdutl since 3.5, etcdctl before.
+  etcdctl: {
+    variable: 'CRONMESH_TEST_ETCDCTL',
+    executables: ['etcdutl', 'etcdctl'],
+    package: 'etcd-client',
+  },
   mongod: { variable: 'CRONMESH_TEST_MONGOD', executables: ['mongod'], package: 'mongod' },
   chromium: {
     variable: 'CRONMESH_TEST_CHROMIUM',

@@ -16,6 +16,7 @@ import {
   baseTick,
   ended,
   lost,
+  lostInRestore,
   mixture,
   notRun,
   output,
@@ -35,6 +36,7 @@ const records = [
   ended(run, { outcome: 'lost', reason: 'gave up' }),
   lost(run),
   lost(runFacts('r1', { command: '', worker: 'w9' }), 'another verdict'),
+  lostInRestore(run),
 ].filter((record) => record.kind !== 'output');
 
 function folded(list: readonly RowRecord[]): RowParts {

@@ -6,6 +6,10 @@
  * answers what is so, or throws before anything can have happened. A server that does not answer in
  * time is sent less at a time until it does: what it works off after it was given up here is sent again,
  * and would keep it from ever answering in time.
+ *
+ * With a gate, every request stands only under the cluster record that its transactions were decided
+ * under (shared/protocol/rebase.ts); when that is another one, they are given up: what is not known of
+ * them then, nobody will know.
  */
 import type { EtcdKv, Txn, TxnResult } from '../../shared/etcd/port.ts';
 import { backoffMs, sleep, type Clock, type Random } from '../../shared/clock.ts';
@@ -14,6 +18,7 @@ import { CronmeshError, isCronmeshError } from '../../shared/errors.ts';
 /** etcd's own default of `--max-txn-ops`. */
 const defaultMaxOperations = 128;
 const maxInFlight = 4;
+const anotherState = 'etcd was restored from a backup meanwhile';
 
 export interface Submitted {
   readonly result: TxnResult;
@@ -22,8 +27,18 @@ export interface Submitted {
   readonly resent: boolean;
 }
 
+export interface BatchGate {
+  /** The cluster record that decisions are made under now; undefined: nothing may be sent. */
+  readonly raw: string | undefined;
+  under(raw: string, txns: readonly Txn[]): Txn;
+  /** A request was refused because the record is another one. */
+  refused(): void;
+}
+
 interface Item {
   readonly subject: string;
+  /** The cluster record that it was decided under. */
+  readonly raw: string | undefined;
   readonly txn: Txn;
   readonly depth: number;
   readonly resolve: (submitted: Submitted) => void;
@@ -40,6 +55,7 @@ export interface BatcherOptions {
   readonly signal: AbortSignal;
   /** The server's `--max-txn-ops`; learned when it turns out to be lower. Default: 128. */
   readonly maxOperations?: number;
+  readonly gate?: BatchGate;
 }
 
 export class TxnBatcher {
@@ -59,9 +75,10 @@ export class TxnBatcher {
 
   /** `subject` is the job's name: no two transactions of one subject share a request. */
   submit(subject: string, txn: Txn): Promise<Submitted> {
+    const raw = this.#options.gate?.raw;
     return new Promise((resolve, reject) => {
       const depth = depthOf(txn);
-      this.#queue.push({ subject, txn, depth, resolve, reject, unknown: false, attempts: 0 });
+      this.#queue.push({ subject, txn, raw, depth, resolve, reject, unknown: false, attempts: 0 });
       this.#schedule();
     });
   }
@@ -73,7 +90,8 @@ export class TxnBatcher {
     this.#options.clock.soon(() => {
       this.#scheduled = false;
       while (this.#inFlight < this.#flights && this.#queue.length > 0) {
-        void this.#send(this.#take());
+        const batch = this.#take();
+        if (batch.length > 0) void this.#send(batch);
       }
     });
   }
@@ -102,7 +120,7 @@ export class TxnBatcher {
       }
     }
     this.#queue = left.length === 0 ? this.#queue.slice(at) : [...left, ...this.#queue.slice(at)];
-    return batch;
+    return batch.filter((item) => !this.#isOutdated(item) || this.#giveUp(item));
   }
 
   async #send(batch: Item[]): Promise<void> {
@@ -125,13 +143,22 @@ export class TxnBatcher {
   }
 
   async #call(batch: readonly Item[]): Promise<readonly TxnResult[]> {
+    const { etcd, gate } = this.#options;
     const [first] = batch;
-    if (batch.length === 1 && first !== undefined) return [await this.#options.etcd.txn(first.txn)];
-    const outer = await this.#options.etcd.txn({
-      compare: [],
-      success: batch.map(({ txn }) => ({ txn })),
-      failure: [],
-    });
+    const txns = batch.map(({ txn }) => txn);
+    const raw = first?.raw;
+    if (gate === undefined && batch.length === 1 && first !== undefined) {
+      return [await etcd.txn(first.txn)];
+    }
+    const outer = await etcd.txn(
+      gate !== undefined && raw !== undefined
+        ? gate.under(raw, txns)
+        : { compare: [], success: txns.map((txn) => ({ txn })), failure: [] },
+    );
+    if (!outer.succeeded) {
+      gate?.refused();
+      throw new CronmeshError('etcd-unavailable', anotherState);
+    }
     return outer.results.map((nested) => {
       if (nested.kind !== 'txn') throw new CronmeshError('internal', 'not a nested result');
       return { ...nested.result, revision: outer.revision };
@@ -154,6 +181,10 @@ export class TxnBatcher {
     }
     for (const item of batch) {
       item.unknown ||= lost;
+      if (this.#isOutdated(item)) {
+        this.#giveUp(item);
+        continue;
+      }
       const again = item.unknown && isCronmeshError(error) && error.retryable;
       if (again && !this.#options.signal.aborted) void this.#again(item);
       else item.reject(error);
@@ -170,6 +201,18 @@ export class TxnBatcher {
   #learn(batch: readonly Item[]): void {
     const asked = batch.length + Math.max(...batch.map(({ depth }) => depth));
     this.#maxOperations = Math.min(this.#maxOperations, asked >> 1);
+  }
+
+  #isOutdated({ raw }: Item): boolean {
+    const { gate } = this.#options;
+    return gate !== undefined && (raw === undefined || raw !== gate.raw);
+  }
+
+  #giveUp(item: Item): false {
+    item.reject(
+      new CronmeshError(item.unknown ? 'unknown-result' : 'etcd-unavailable', anotherState),
+    );
+    return false;
   }
 
   async #again(item: Item): Promise<void> {

@@ -45,6 +45,8 @@ export interface ActiveRun {
   fireModRevision: number;
   fire: WonFire['fire'];
   handle: RunHandle | undefined;
+  /** Orders of a later revision stand against it. */
+  ordersAfter: number;
   /** An order that came before the start. */
   killReason: string | undefined;
 }
@@ -58,6 +60,7 @@ export class ActiveRuns {
   readonly #completer: Completer;
   /** Slots promised to claims that are under way. */
   #promised = 0;
+  #isOpened = false;
 
   constructor(options: ActiveRunsOptions) {
     this.#options = options;
@@ -87,8 +90,21 @@ export class ActiveRuns {
     this.#options.onChange();
   }
 
+  /** Decisions may be made from here on: for the first time, or again after a restore of etcd. */
+  opened(since: number | undefined): void {
+    if (!this.#isOpened) {
+      this.#isOpened = true;
+      this.#resumeHeld();
+    } else if (since !== undefined) {
+      // Their claims are of another state: whatever is ordered in this one is newer.
+      for (const run of this.#runs.values()) run.ordersAfter = Math.min(run.ordersAfter, since);
+    }
+    const { session } = this.#options;
+    if (session.id !== undefined) void this.reownAll(session.id);
+  }
+
   /** Ends of an earlier life that were on disk before their completion was settled. */
-  resumeHeld(): void {
+  #resumeHeld(): void {
     const { spool, logger } = this.#options;
     for (const entry of spool.held()) {
       this.#completer.resume(entry).catch((error: unknown) => {
@@ -104,6 +120,7 @@ export class ActiveRuns {
       fireModRevision: won.claimRevision,
       fire: won.fire,
       handle: undefined,
+      ordersAfter: won.claimRevision,
       killReason: undefined,
     };
     this.#runs.set(won.fire.runId, run);
@@ -119,8 +136,7 @@ export class ActiveRuns {
     for (const run of this.#runs.values()) {
       if (run.won.entry.name !== name) continue;
       for (const order of [orders.get(''), orders.get(run.fire.runId)]) {
-        if (order === undefined || !standsAgainst(order.modRevision, run.won.claimRevision))
-          continue;
+        if (order === undefined || !standsAgainst(order.modRevision, run.ordersAfter)) continue;
         const { by, graceSeconds } = order.value;
         run.killReason ??= `killed by ${by ?? 'an order in etcd'}`;
         run.handle?.kill(

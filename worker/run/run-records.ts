@@ -113,7 +113,7 @@ export function recordOfDone(
   worker: string,
 ): HistoryRecord {
   if (done.outcome === 'lost') {
-    const { fire, fireId, fence, reason, at } = done;
+    const { fire, fireId, fence, reason, at, restored } = done;
     const { runId, group, cause, tick, attempt, by } = fire;
     return {
       kind: 'run-lost',
@@ -132,10 +132,11 @@ export function recordOfDone(
       },
       reason,
       at,
+      ...(restored === undefined ? {} : { restored }),
     };
   }
   const { group, outcome, cause, reason, fromTick, toTick, schedule, at } = done;
-  const { count, excepted, excluded } = done;
+  const { count, excepted, excluded, restored } = done;
   return {
     kind: 'not-run',
     id: notRunId(name, doneId),
@@ -149,6 +150,7 @@ export function recordOfDone(
     ...(count === undefined ? {} : { count }),
     ...(excepted === undefined ? {} : { excepted }),
     ...(excluded === undefined ? {} : { excluded }),
+    ...(restored === undefined ? {} : { restored }),
     schedule,
     at,
     worker,

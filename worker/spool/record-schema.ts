@@ -48,6 +48,7 @@ export const recordSchema = z.discriminatedUnion('kind', [
     run: runSchema,
     reason: z.string(),
     at: z.number(),
+    restored: z.literal(true).exactOptional(),
   }),
   z.looseObject({
     kind: z.literal('not-run'),
@@ -62,6 +63,7 @@ export const recordSchema = z.discriminatedUnion('kind', [
     count: z.number().exactOptional(),
     excepted: z.array(z.number()).readonly().exactOptional(),
     excluded: z.number().exactOptional(),
+    restored: z.literal(true).exactOptional(),
     schedule: z.string(),
     at: z.number(),
     worker: z.string(),

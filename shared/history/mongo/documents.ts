@@ -43,7 +43,7 @@ function notRunDocument(id: string, parts: NotRunParts): RowDocument {
 }
 
 function runUpdate(parts: RunParts): Document[] {
-  const { facts, startedAt, end, ownLost, verdict } = parts;
+  const { facts, startedAt, end, ownLost, verdict, restored } = parts;
   return [
     {
       $set: {
@@ -56,6 +56,7 @@ function runUpdate(parts: RunParts): Document[] {
         ...(end === undefined ? {} : { end: winner('end', end) }),
         ...(ownLost === undefined ? {} : { ownLost: winner('ownLost', ownLost) }),
         ...(verdict === undefined ? {} : { verdict: winner('verdict', verdict) }),
+        ...(restored === undefined ? {} : { restored: winner('restored', restored) }),
       },
     },
     {
@@ -69,7 +70,12 @@ function runUpdate(parts: RunParts): Document[] {
             // A missing field is below null, any text above it.
             { $or: [{ $gt: ['$verdict.rank', null] }, { $gt: ['$ownLost.rank', null] }] },
             'lost',
-            { $ifNull: ['$end.value.outcome', 'running'] },
+            {
+              $ifNull: [
+                '$end.value.outcome',
+                { $cond: [{ $gt: ['$restored.rank', null] }, 'lost', 'running'] },
+              ],
+            },
           ],
         },
       },
