@@ -32,6 +32,7 @@ import { createDispatch } from './http/router.ts';
 import type { Route } from './http/route.ts';
 import { createSiteGuard } from './http/site-guard.ts';
 import { StaticFiles } from './http/static-files.ts';
+import { HeldUpJobs } from './jobs/held-up-jobs.ts';
 import { JobEditor } from './jobs/job-editor.ts';
 import { JobIndex } from './jobs/job-index.ts';
 import { JobQueries } from './jobs/job-query.ts';
@@ -106,6 +107,7 @@ export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
     storeHealth: new StoreHealth(store, clock),
     queries: new JobQueries(index, nextTicks, link.view),
     calendarUses,
+    heldUp: new HeldUpJobs(link.view, calendarUses, clock),
     calendarEditor: new CalendarEditor(etcd, keys, link, calendarUses),
   };
   const runRequests = new RunRequests(etcd, keys, editor, clock, random);

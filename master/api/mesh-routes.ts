@@ -12,7 +12,7 @@ import { ok } from '../http/reply.ts';
 import { defineRoute, type Route } from '../http/route.ts';
 import type { CalendarUses } from '../calendars/calendar-uses.ts';
 import { unknownCalendars } from '../jobs/exact-job.ts';
-import { countConcerns } from '../jobs/job-concerns.ts';
+import type { HeldUpJobs } from '../jobs/held-up-jobs.ts';
 import type { JobIndex } from '../jobs/job-index.ts';
 import { scheduleWords } from '../jobs/job-items.ts';
 import { topics, type ChangeHub, type Topic } from '../live/change-hub.ts';
@@ -26,6 +26,7 @@ export interface MeshDeps {
   readonly link: MeshLink;
   readonly index: JobIndex;
   readonly calendarUses: CalendarUses;
+  readonly heldUp: HeldUpJobs;
   readonly openFires: OpenFires;
   readonly storeHealth: StoreHealth;
   readonly streams: EventStreams;
@@ -177,7 +178,7 @@ function workerItems(link: MeshLink): Shape<typeof workerListShape>['items'] {
 }
 
 async function overview(deps: MeshDeps): Promise<Shape<typeof overviewShape>> {
-  const { link, index, calendarUses, openFires, storeHealth, clock } = deps;
+  const { link, index, calendarUses, heldUp, openFires, storeHealth, clock } = deps;
   const store = await storeHealth.check();
   const workers = { ready: 0, draining: 0, blocked: 0 };
   for (const { value } of link.view.snapshot.workers.values()) workers[value.state]++;
@@ -186,9 +187,9 @@ async function overview(deps: MeshDeps): Promise<Shape<typeof overviewShape>> {
     total: index.total,
     paused: index.count('paused'),
     quarantined: index.count('quarantined'),
-    attention: countConcerns(link.view, index.jobs, clock.wallMs()),
+    attention: heldUp.count(),
   };
-  const stopped = calendarUses.countOfStopped();
+  const stopped = calendarUses.stopped().size;
   const notes = [
     ...(link.restoreReason === undefined ? [] : [`${link.restoreReason}; edits wait.`]),
     ...(etcd === 'stale'

@@ -35,13 +35,13 @@ export class CalendarUses {
   }
 
   /** Jobs that name a calendar which is not there or cannot be read: they skip every fire. */
-  countOfStopped(): number {
+  stopped(): Set<string> {
     const stopped = new Set<string>();
     for (const [calendar, jobs] of this.#jobsOf) {
       if (this.#view.snapshot.calendars.get(calendar)?.ok === true) continue;
       for (const job of jobs) stopped.add(job);
     }
-    return stopped.size;
+    return stopped;
   }
 
   stop(): void {

@@ -1,6 +1,6 @@
 /** Why a job cannot do its work until somebody looks at it, in words: its calendars, or keys in etcd. */
 import { unreadableText } from '../../shared/mesh/unreadable.ts';
-import type { MeshView } from '../../shared/mesh/view.ts';
+import type { JobParts, MeshView } from '../../shared/mesh/view.ts';
 import { isCounting } from '../../shared/protocol/cursor.ts';
 import { calendarConcerns, isStopped } from '../calendars/calendar-concerns.ts';
 import type { JobWithEntry } from './job-index.ts';
@@ -16,22 +16,16 @@ export function jobConcerns(view: MeshView, parts: JobWithEntry, nowMs: number):
 }
 
 export function needsAttention(view: MeshView, parts: JobWithEntry, nowMs: number): boolean {
-  const { fire, trigger } = parts.unreadable;
-  return (
-    fire.size + trigger.size > 0 ||
-    isAhead(countedTo(parts), nowMs) ||
-    isStopped(parts.entry, view.snapshot.calendars)
-  );
+  return hasSuspectKeys(parts, nowMs) || isStopped(parts.entry, view.snapshot.calendars);
 }
 
-export function countConcerns(
-  view: MeshView,
-  jobs: readonly JobWithEntry[],
+/** Whether keys of it cannot be read, or its cursor stands in the future. */
+export function hasSuspectKeys(
+  parts: Pick<JobParts, 'unreadable' | 'cursor'>,
   nowMs: number,
-): number {
-  let count = 0;
-  for (const parts of jobs) if (needsAttention(view, parts, nowMs)) count++;
-  return count;
+): boolean {
+  const { fire, trigger } = parts.unreadable;
+  return fire.size + trigger.size > 0 || isAhead(countedTo(parts), nowMs);
 }
 
 /** The tick up to which everything is settled; undefined while none is counted. */
