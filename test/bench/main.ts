@@ -15,6 +15,7 @@ import { benchClaims } from './claims.ts';
 import { printTable, type Figure } from './figures.ts';
 import { benchLateness } from './lateness.ts';
 import { benchReady } from './ready.ts';
+import { benchSimulation } from './simulation.ts';
 
 const benches: Readonly<Record<string, () => Promise<Figure[]>>> = {
   claims: async () => {
@@ -34,6 +35,7 @@ const benches: Readonly<Record<string, () => Promise<Figure[]>>> = {
   },
   lateness: benchLateness,
   ready: benchReady,
+  simulation: benchSimulation,
 };
 
 const asked = process.argv.slice(2);
