@@ -19,6 +19,7 @@ import { healthRoutes } from './api/health-routes.ts';
 import { jobsRoutes } from './api/jobs-routes.ts';
 import { meshRoutes } from './api/mesh-routes.ts';
 import { withOpenApi } from './api/openapi-routes.ts';
+import { orderAnswerRoutes } from './api/order-answer-routes.ts';
 import { ordersRoutes } from './api/orders-routes.ts';
 import { runsRoutes } from './api/runs-routes.ts';
 import { CalendarEditor } from './calendars/calendar-editor.ts';
@@ -116,6 +117,7 @@ export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
       ...jobsRoutes(parts),
       ...calendarsRoutes(parts),
       ...ordersRoutes({ link, openFires, store, requests: runRequests }),
+      ...orderAnswerRoutes({ link, openFires, store }),
       ...runsRoutes(parts),
       ...meshRoutes(parts),
       ...healthRoutes(parts),

@@ -26,6 +26,7 @@ import type { StateMemory } from './mesh/state-memory.ts';
 import { Tombstones } from './mesh/tombstones.ts';
 import { TxnBatcher } from './mesh/txn-batcher.ts';
 import { ActiveRuns } from './run/active-runs.ts';
+import { OrderAnswers } from './run/order-answers.ts';
 import { candidatesIn } from './schedule/candidates.ts';
 import { CarryOut } from './schedule/carry-out.ts';
 import type { DecideContext } from './schedule/decision.ts';
@@ -170,6 +171,7 @@ export class MeshWorker implements Component {
       baseEnvironment: this.#deps.baseEnvironment,
       workDirectory: this.#deps.workDirectory,
       onChange: () => this.#parts?.loop.slotFreed(),
+      onEnded: (job, runId, outcome) => orders.ended(job, runId, outcome),
     });
     const carryOut = new CarryOut({
       keys,
@@ -194,38 +196,32 @@ export class MeshWorker implements Component {
       batcher,
       sessions,
       sessionId,
+      workerId: config.workerId,
+      isMine: (runId: string) => runs.has(runId),
       delayMs: (job: string, subject: string) => this.#delayMs(job, subject),
     };
     const settler = new Settler({
       ...shared,
       isMine: (runId) => runs.has(runId) || carryOut.isClaiming(runId),
     });
-    const outbox = new Outbox({ ...shared, spool, workerId: config.workerId });
-    const former = new FormerKnowledge({
-      ...common,
-      spool,
-      workerId: config.workerId,
-      isMine: (runId) => runs.has(runId),
+    const orders = new OrderAnswers({ ...shared, gate: rebaser });
+    const tombstones = new Tombstones({
+      ...shared,
+      lifeMs: this.#deps.tombstoneLifeMs,
+      canDecide: () => this.#reasons().length === 0,
     });
+    const outbox = new Outbox({ ...shared, spool });
+    const former = new FormerKnowledge({ ...shared, spool });
     this.#parts = { executor, spool, session, runs, loop, fleetClock, rebaser, view, sessions };
     this.#followSession(this.#parts);
     this.#followView(view, runs, fleetClock);
     this.#releasers.add('session watch', () => sessions.stop());
     await this.#startPart('session', session);
     await this.#startPart('rebaser', rebaser);
-    settler.start();
-    outbox.start();
-    this.#releasers.add('settler', () => settler.stop());
-    this.#releasers.add('outbox', () => outbox.stop());
-    const tombstones = new Tombstones({
-      ...shared,
-      lifeMs: this.#deps.tombstoneLifeMs,
-      canDecide: () => this.#reasons().length === 0,
-    });
-    tombstones.start();
-    this.#releasers.add('tombstones', () => tombstones.stop());
-    loop.start();
-    this.#releasers.add('loop', () => loop.stop());
+    for (const [name, part] of Object.entries({ settler, outbox, orders, tombstones, loop })) {
+      part.start();
+      this.#releasers.add(name, () => part.stop());
+    }
     this.#watchClaimable();
     logger.info({ slots: config.slots, jobs: view.snapshot.parts.size }, 'ready');
   }

@@ -5,18 +5,17 @@
 import { createHash } from 'node:crypto';
 import type { Clock, Random } from '../../shared/clock.ts';
 import { CronmeshError, isCronmeshError } from '../../shared/errors.ts';
+import { PassingLease } from '../../shared/etcd/passing-lease.ts';
 import type { Etcd, Txn, TxnResult } from '../../shared/etcd/port.ts';
 import type { Keys } from '../../shared/protocol/keys.ts';
-import { orderKill } from '../../shared/protocol/kill.ts';
+import { orderKill, orderSeconds } from '../../shared/protocol/kill.ts';
 import { requestTrigger } from '../../shared/protocol/trigger.ts';
 import type { OrderValue } from '../../shared/protocol/values.ts';
 import { jobNotFound, requireValid, type JobEditor } from './job-editor.ts';
-import { PassingLease } from './passing-lease.ts';
 
 /** A request to run that no worker takes up within this is settled as skipped. */
 export const triggerLifeMs = 60_000;
 const markSeconds = 60;
-const orderSeconds = 120;
 const maxSends = 3;
 
 export interface Triggered {

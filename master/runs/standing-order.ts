@@ -19,7 +19,7 @@ export function orderPart(
   const { by, at, graceSeconds } = order.value;
   return {
     order: {
-      orderId: String(order.modRevision),
+      orderId: String(order.orderRevision),
       ...(by === undefined ? {} : { by }),
       ...(at === undefined ? {} : { at }),
       ...(graceSeconds === undefined ? {} : { graceSeconds }),
@@ -31,6 +31,6 @@ export function orderPart(
 /** Of two, the one that names the run. */
 function orderAgainst(parts: JobParts | undefined, { value, createRevision }: Held<FireValue>) {
   return [parts?.orders.get(value.runId), parts?.orders.get('')].find(
-    (order) => order !== undefined && standsAgainst(order.modRevision, createRevision),
+    (order) => order !== undefined && standsAgainst(order.orderRevision, createRevision),
   );
 }

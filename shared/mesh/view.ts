@@ -53,6 +53,12 @@ export interface ClusterEntry {
   readonly value: ClusterValue | undefined;
 }
 
+export interface HeldOrder extends Held<OrderValue> {
+  /** Of the order as it was given; its answers move `modRevision` on, and never this. */
+  readonly orderRevision: number;
+  readonly lease: string;
+}
+
 /** All that the mesh holds about one name; jobs that are gone may still have parts here. */
 export interface JobParts {
   readonly name: string;
@@ -63,7 +69,7 @@ export interface JobParts {
   readonly triggers: Map<string, Held<TriggerValue>>;
   readonly dones: Map<string, Held<DoneValue>>;
   /** By runId; the order against every run of the job is under ''. */
-  readonly orders: Map<string, Held<OrderValue>>;
+  readonly orders: Map<string, HeldOrder>;
   /** What is held of the job's numbered slots, by number; the value is the holder's runId. */
   readonly slots: Map<string, Held<string>>;
   /** Open fires and triggers, by id, that this version cannot read. */
@@ -292,11 +298,7 @@ function applyPut(
       });
       return;
     case 'killer':
-      partOf(snapshot, key.name).orders.set(key.id ?? '', {
-        value: decodeValue(orderSchema, kv.value) ?? {},
-        createRevision: kv.createRevision,
-        modRevision: kv.modRevision,
-      });
+      partOf(snapshot, key.name).orders.set(key.id ?? '', heldOrder(kv));
       return;
     case 'once':
       return;
@@ -387,4 +389,11 @@ function readable<T extends z.ZodType>(
 function setOrDelete<T>(map: Map<string, T>, id: string, value: T | undefined): void {
   if (value === undefined) map.delete(id);
   else map.set(id, value);
+}
+
+function heldOrder(kv: KeyValue): HeldOrder {
+  const value = decodeValue(orderSchema, kv.value) ?? {};
+  const { createRevision, modRevision, lease } = kv;
+  const orderRevision = Math.min(value.answer?.order ?? modRevision, modRevision);
+  return { value, createRevision, modRevision, orderRevision, lease };
 }

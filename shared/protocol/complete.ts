@@ -25,8 +25,7 @@ export interface Completion {
 }
 
 /**
- * Guard: the fire is as claimed (or as re-owned). Deletes it, its slot and the order against
- * it, puts `state` if the job still is in the fire's life, and the trigger of the next attempt when
+ * Guard: the fire is as claimed (or as re-owned). Deletes it and its slot, puts `state` if the job still is in the fire's life, and the trigger of the next attempt when
  * one is due.
  */
 export function completeRun(completion: Completion): Txn {
@@ -36,7 +35,6 @@ export function completeRun(completion: Completion): Txn {
     compare: [{ key: fireKey, target: 'mod', op: '=', value: completion.fireModRevision }],
     success: [
       { delete: { key: fireKey } },
-      { delete: { key: keys.killer(name, completion.runId) } },
       ...(completion.slot === undefined
         ? []
         : [{ delete: { key: keys.slot(name, completion.slot) } }]),

@@ -133,6 +133,8 @@ function parsePath(path: string): ParsedKey | undefined {
   const second = rest.indexOf('/');
   const name = second < 0 ? rest : rest.slice(0, second);
   const id = second < 0 ? undefined : rest.slice(second + 1);
+  // With nothing after its slash it names neither a run nor all of them.
+  if (folder === 'killer' && id === '') return undefined;
   if (folder === 'killer') return { kind: 'killer', name, id };
   const pair = lookup(pairKinds, folder);
   if (pair === undefined || name === '' || id === undefined || id === '') return undefined;

@@ -100,7 +100,12 @@ export function queueTick(
     order === undefined
       ? []
       : holders.map(({ runId }) => ({
-          put: { key: keys.killer(name, runId), value: encodeValue(order) },
+          // One that somebody gave ends the run just as well, and waits for its answer.
+          txn: {
+            compare: [{ key: keys.killer(name, runId), target: 'create', op: '=', value: 0 }],
+            success: [{ put: { key: keys.killer(name, runId), value: encodeValue(order) } }],
+            failure: [],
+          },
         }));
   return moveTxn(
     move,

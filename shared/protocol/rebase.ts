@@ -206,7 +206,6 @@ export function settleRestoredFire(rebase: FireRebase): Txn {
     ],
     success: [
       { delete: { key: fireKey } },
-      { delete: { key: keys.killer(name, fire.runId) } },
       ...(fire.slot === undefined ? [] : [{ delete: { key: keys.slot(name, fire.slot) } }]),
       { put: { key: keys.done(name, `lost-${fire.runId}`), value: encodeValue(done) } },
     ],

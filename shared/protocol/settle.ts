@@ -67,7 +67,6 @@ function settleTxn(settlement: Settlement, sessionGuard: Compare): Txn {
     ],
     success: [
       { delete: { key: fireKey } },
-      { delete: { key: keys.killer(name, fire.runId) } },
       ...(fire.slot === undefined ? [] : [{ delete: { key: keys.slot(name, fire.slot) } }]),
       ...putRetry(keys, name, settlement.retry),
       { put: { key: keys.done(name, `lost-${fire.runId}`), value: encodeValue(done) } },

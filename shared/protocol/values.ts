@@ -161,11 +161,34 @@ export const stateSchema = z.object({
 });
 export type StateValue = z.output<typeof stateSchema>;
 
+/** What workers answer to an order, in its own key. */
+export const orderAnswerSchema = z.object({
+  /** mod revision of the order as it was given: an answer makes no new order of it. */
+  order: revision,
+  at: epochMs,
+  /** Who wrote it. */
+  worker: z.string(),
+  /**
+   * killing: its runs are being ended; done: none of them is open any more; nothing: there was
+   * nothing to kill.
+   */
+  state: z.enum(['killing', 'done', 'nothing']),
+  reason: z.string().optional(),
+  /** The runs that it hit, with their outcome once that is known; not all of very many. */
+  runs: z.array(
+    z.object({ runId: z.string(), worker: z.string(), outcome: z.enum(ranOutcomes).optional() }),
+  ),
+});
+export type OrderAnswer = z.output<typeof orderAnswerSchema>;
+
 /** `killer/<name>[/<runId>]`: put by hand it may hold anything at all; every field is optional. */
 export const orderSchema = z.object({
   by: z.string().optional(),
   graceSeconds: z.number().min(0).max(3600).optional(),
   at: epochMs.optional(),
+  /** Of the mesh itself (`replace`): nobody waits for an answer. */
+  own: z.boolean().optional(),
+  answer: orderAnswerSchema.optional(),
 });
 export type OrderValue = z.output<typeof orderSchema>;
 

@@ -9,6 +9,7 @@ import type { SimWorker } from './fleet.ts';
 import { parse, root, text } from './commit-changes.ts';
 import type { Settlement } from './accounts.ts';
 import type { Ledger } from './ledger.ts';
+import type { Json } from './job-book.ts';
 import type { RunOracle } from './run-oracle.ts';
 import { scheduleOfExpression, textOf } from './schedules.ts';
 import type { SimStore } from './sim-spool.ts';
@@ -27,10 +28,12 @@ interface Finals {
 /** What is still there that should be gone; empty when the mesh is quiet. */
 export function leftovers({ etcd, oracle, workers }: Finals): string[] {
   const keys = passing.flatMap((folder) => etcd.withPrefix(root + folder).map(({ key }) => key));
-  // Orders that people give hang on leases; those that the mesh gives go with their runs.
-  const orders = etcd
-    .withPrefix(`${root}killer/`)
-    .flatMap(({ key, lease }) => (lease === '0' ? [key] : []));
+  // Every order has its answer, and goes by itself; those of the mesh itself are gone with their runs.
+  const orders = etcd.withPrefix(`${root}killer/`).flatMap(({ key, value, lease }) => {
+    const answer = parse(value)['answer'] as Json | undefined;
+    const isAnswered = answer?.['state'] === 'done' || answer?.['state'] === 'nothing';
+    return isAnswered && lease !== '0' ? [] : [`${key} without its answer`];
+  });
   const spools = workers.flatMap(({ name, disk }) => [
     ...[...disk.held.keys()].map((id) => `${name} holds ${id}`),
     ...(disk.pending.length === 0 ? [] : [`${name} has not drained`]),

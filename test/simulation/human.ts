@@ -225,14 +225,12 @@ export class Human {
     });
   }
 
-  /** For the end: pauses the job, whatever it takes, and takes back orders put by hand. */
+  /** For the end: pauses the job, whatever it takes. */
   async settleDown(name: string): Promise<void> {
-    const { etcd, process } = this.#options;
+    const { process } = this.#options;
     for (;;) {
       try {
         const isDone = await this.edit(name, (was) => was && { ...was, enabled: false });
-        const unorder = { delete: { key: keys.killer(name) } };
-        await etcd.txn({ compare: [], success: [unorder], failure: [] });
         if (isDone) return;
       } catch (error) {
         if (!isCronmeshError(error)) throw error;

@@ -27,5 +27,14 @@ export const impliedGuards: ReadonlyMap<string, string> = new Map([
     'reownFire: a guarded run that was settled is killed',
     'the guardian ended it at the deadline, before anybody may settle it',
   ],
+  [
+    'sweepTombstone: tombstone as seen',
+    'a job that was made anew is there, or has left a younger tombstone a life ago',
+  ],
+  ['sweepTombstone: no fire', 'nothing comes into it while there is no job'],
+  ['sweepTombstone: no trigger', 'nothing comes into it while there is no job'],
+  ['sweepTombstone: no done record', 'the outbox empties it, whether or not there is a cursor'],
+  ['sweepTombstone: own session alive', 'against waste: right whoever made it'],
+  ['dropOrder: order as seen', 'its run is over, and a run’s id never comes back'],
   ['forgetDone: record as spooled', 'a record is put once, under an id made from its content'],
 ]);

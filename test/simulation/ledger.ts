@@ -373,6 +373,7 @@ export class Ledger {
           ? { name, kind: 'lost', rowId: runId, outcome: 'lost', value: parse(lost.value) }
           : { name, kind: 'ended', rowId: runId, outcome: own ?? '', value: state };
       this.settlements.push(settlement);
+      this.orders.settled(runId, settlement.outcome);
       if (!isRestored) this.#checks.retry(book, changes, fire, settlement.outcome);
       const reason = text(settlement.value['reason']) ?? '';
       if (settlement.kind === 'lost' && reason.endsWith('vanished')) {

@@ -83,6 +83,8 @@ export function nameOf(txn: Txn): string {
   if (puts.has('session')) return 'session begins';
   if (puts.has('workers')) return 'session beats';
   if (puts.has('killer') && has('lock')) return 'orderKill';
+  const order = txn.compare.find(({ key }) => folderOf(key) === 'killer');
+  if (order?.target === 'mod') return puts.has('killer') ? 'answerOrder' : 'dropOrder';
   if (deletes.has('done')) return 'forgetDone';
   return '';
 }
@@ -187,6 +189,19 @@ function dropPut(folder: string): (txn: Txn) => Txn {
 /** What is nested in it is done whatever its guards say. */
 function alwaysPutState(txn: Txn): Txn {
   return { ...txn, success: txn.success.flatMap((op) => ('txn' in op ? op.txn.success : [op])) };
+}
+
+/** The answer makes a new order of the old one. */
+function makeNewOrder(txn: Txn): Txn {
+  return {
+    ...txn,
+    success: txn.success.map((op) => {
+      if (!('put' in op)) return op;
+      const value = JSON.parse(op.put.value.toString()) as { answer: object };
+      const answer = { ...value.answer, order: Number.MAX_SAFE_INTEGER };
+      return { put: { ...op.put, value: JSON.stringify({ ...value, answer }) } };
+    }),
+  };
 }
 
 /** The session's key says that its owner believes in it for a second. */
@@ -351,6 +366,9 @@ export const mutants: readonly Mutant[] = [
     withoutField('done', 'restored'),
   ),
   rule('restore', 'what a worker remembers on its disk', { forgetsState: true }),
+  without('answerOrder', 'order as seen', on('killer')),
+  changed('answerOrder', 'keeps the revision of the order', makeNewOrder),
+  without('dropOrder', 'order as seen', on('killer')),
   rule('start', 'guardian keeps the session deadline', { ignoresDeadline: true }),
   rule('start', 'guardian keeps the second after the claim', { ignoresStartBy: true }),
   rule('clock', 'wall clock compared with the fleet', { trustsOwnClock: true }),

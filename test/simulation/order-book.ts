@@ -1,6 +1,7 @@
 /** What the bookkeeping knows of orders to kill. */
+import type { KeyValue } from '../../shared/etcd/port.ts';
 import { parse, text, type Changes } from './commit-changes.ts';
-import type { JobBook } from './job-book.ts';
+import type { JobBook, Json } from './job-book.ts';
 import type { Violations } from './violations.ts';
 
 interface Order {
@@ -14,6 +15,7 @@ interface Order {
 
 export class OrderBook {
   readonly #orders: Order[] = [];
+  readonly #outcomes = new Map<string, string>();
   /** Those in etcd now: by job and run, '' for all of the job. */
   #standing = new Map<string, { readonly revision: number; readonly atMs: number }>();
   readonly #violations: Violations;
@@ -39,9 +41,14 @@ export class OrderBook {
 
   note(book: JobBook, changes: Changes, revision: number, atMs: number): void {
     const { name } = book;
-    for (const [id, { kv }] of changes.orders) {
+    for (const [id, { kv, previous }] of changes.orders) {
       if (kv === undefined) {
         this.#standing.delete(`${name}/${id}`);
+        continue;
+      }
+      const answer = parse(kv.value)['answer'] as Json | undefined;
+      if (answer !== undefined) {
+        this.#answered(book, id, answer, previous);
         continue;
       }
       this.#standing.set(`${name}/${id}`, { revision, atMs });
@@ -56,6 +63,37 @@ export class OrderBook {
       const runId = id === '' ? undefined : id;
       this.#orders.push({ name, runId, revision, timeline: this.timeline, by });
     }
+  }
+
+  /** An answer is no new order, replaces no newer one, and says what is so. */
+  #answered(
+    book: JobBook,
+    id: string,
+    { order, state, runs }: Json,
+    previous: KeyValue | undefined,
+  ): void {
+    const bad = (what: string): void =>
+      this.#violations.report('an order is answered as it is', `${book.name}/${id}: ${what}`);
+    const former = previous && (parse(previous.value)['answer'] as Json | undefined);
+    const given = former?.['order'] ?? previous?.modRevision;
+    if (given !== order) bad(JSON.stringify({ given, order }));
+    if (former !== undefined && former['state'] !== 'killing') bad('a second time');
+    if (state === 'killing') return;
+    const open = [...book.fires.values()].find(
+      (fire) => fire.claimRevision < Number(order) && (id === '' || fire.runId === id),
+    );
+    if (open !== undefined) bad(`${JSON.stringify(state)}, while ${open.runId} is open`);
+    for (const { runId, outcome } of runs as readonly Json[]) {
+      const settled = this.#outcomes.get(String(runId));
+      if (outcome !== undefined && settled !== undefined && settled !== outcome) {
+        bad(`${JSON.stringify({ runId, outcome })}, not ${settled}`);
+      }
+    }
+  }
+
+  /** '' when etcd does not tell. */
+  settled(runId: string, outcome: string): void {
+    if (outcome !== '') this.#outcomes.set(runId, outcome);
   }
 
   /** Since when an order that is still there stands against that run; undefined: none does. */

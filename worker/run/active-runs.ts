@@ -6,6 +6,7 @@
 import type { Clock, Random } from '../../shared/clock.ts';
 import type { EtcdKv } from '../../shared/etcd/port.ts';
 import type { Session } from '../../shared/etcd/session.ts';
+import type { RanOutcome } from '../../shared/history/records.ts';
 import { isGuarded } from '../../shared/job/limits.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { MeshView } from '../../shared/mesh/view.ts';
@@ -37,6 +38,8 @@ export interface ActiveRunsOptions {
   readonly workDirectory: string;
   /** A run was started or is over: a slot may be free. */
   onChange(): void;
+  /** A run is over, and its end settled. */
+  onEnded(job: string, runId: string, outcome: RanOutcome): void;
 }
 
 export interface ActiveRun {
@@ -49,6 +52,7 @@ export interface ActiveRun {
   ordersAfter: number;
   /** An order that came before the start. */
   killReason: string | undefined;
+  outcome: RanOutcome | undefined;
 }
 
 /** A claim older than this is confirmed again before its run starts. */
@@ -122,6 +126,7 @@ export class ActiveRuns {
       handle: undefined,
       ordersAfter: won.claimRevision,
       killReason: undefined,
+      outcome: undefined,
     };
     this.#runs.set(won.fire.runId, run);
     void this.#live(run).catch((error: unknown) => {
@@ -136,7 +141,7 @@ export class ActiveRuns {
     for (const run of this.#runs.values()) {
       if (run.won.entry.name !== name) continue;
       for (const order of [orders.get(''), orders.get(run.fire.runId)]) {
-        if (order === undefined || !standsAgainst(order.modRevision, run.ordersAfter)) continue;
+        if (order === undefined || !standsAgainst(order.orderRevision, run.ordersAfter)) continue;
         const { by, graceSeconds } = order.value;
         run.killReason ??= `killed by ${by ?? 'an order in etcd'}`;
         run.handle?.kill(
@@ -175,6 +180,8 @@ export class ActiveRuns {
     } finally {
       this.#runs.delete(run.fire.runId);
       this.#options.onChange();
+      const { outcome, fire } = run;
+      if (outcome !== undefined) this.#options.onEnded(run.won.entry.name, fire.runId, outcome);
       logger.debug({ ...logFields(run), spool: spool.state().pendingRecords }, 'run is over');
     }
   }
@@ -190,6 +197,7 @@ export class ActiveRuns {
     if (verdict.kind === 'refused') {
       const end = lostEnd(verdict.reason, this.#options.clock.wallMs(), verdict.outcome);
       await this.#completer.finish(run, facts, end);
+      run.outcome = end.outcome;
       return;
     }
     const result = await this.#execute(run, verdict.startBy);
@@ -199,7 +207,9 @@ export class ActiveRuns {
       await this.#startAndWait(run);
       return;
     }
-    await this.#completer.finish(run, facts, endOfResult(result));
+    const end = endOfResult(result);
+    await this.#completer.finish(run, facts, end);
+    run.outcome = end.outcome;
   }
 
   async #mayStart(run: ActiveRun): Promise<StartVerdict> {

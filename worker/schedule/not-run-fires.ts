@@ -100,7 +100,7 @@ export class NotRunFires {
     const { entry } = counted(part);
     const { tick, holders, replace } = action;
     const nowMs = clock.wallMs();
-    const order = { by: `${workerId}: replaced by the next fire`, at: nowMs };
+    const order = { by: `${workerId}: replaced by the next fire`, at: nowMs, own: true };
     const txn = queueTick(
       {
         ...this.#tickMove(part, action, sessionId, tick),

@@ -1,11 +1,11 @@
 /**
- * Leases for keys that must go by themselves (marks of requests, orders): one lease is shared by all
+ * Leases for keys that must go by themselves (marks of requests, orders, answers): one lease is shared by all
  * of them for a while, then left to expire and replaced, so that neither a grant is spent on every
  * request nor a busy master keeps old keys alive. A key lives from `keySeconds` to twice that.
  */
-import type { Clock } from '../../shared/clock.ts';
-import { CronmeshError, isCronmeshError } from '../../shared/errors.ts';
-import type { EtcdLeases } from '../../shared/etcd/port.ts';
+import type { Clock } from '../clock.ts';
+import { CronmeshError, isCronmeshError } from '../errors.ts';
+import type { EtcdLeases } from './port.ts';
 
 const grantWithinMs = 3_000;
 
