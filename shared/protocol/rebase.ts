@@ -1,5 +1,5 @@
 /**
- * Transactions 16 to 20: what follows when etcd was restored from a backup. The cursors are back where
+ * Transactions 17 to 21: what follows when etcd was restored from a backup. The cursors are back where
  * they were then, and ticks that ran since would run again; so the key `cluster` says under which state
  * of etcd the cursors were counted, and every decision of the mesh is sent under it as its sender knows
  * it (underCluster). Whoever notices a restore begins a re-base there; then every cursor goes to one
@@ -39,18 +39,18 @@ export function underCluster(keys: Keys, raw: string | undefined, txns: readonly
   };
 }
 
-/** 16. The first record of a mesh. Guard: there is none. */
+/** 17. The first record of a mesh. Guard: there is none. */
 export function recordCluster(keys: Keys, value: ClusterValue): Txn {
   return putCluster(keys, undefined, value);
 }
 
-/** 17. Guard: the record exactly as seen (or absent). From here on nobody claims. */
+/** 18. Guard: the record exactly as seen (or absent). From here on nobody claims. */
 export function beginRebase(keys: Keys, seenRaw: string | undefined, value: ClusterValue): Txn {
   return putCluster(keys, seenRaw, value);
 }
 
 /**
- * 20. Guard: the record exactly as seen, which `since` is the revision of. To be sent only when nothing
+ * 21. Guard: the record exactly as seen, which `since` is the revision of. To be sent only when nothing
  * is left to be re-based.
  */
 export function endRebase(keys: Keys, seenRaw: string, value: ClusterValue, since: number): Txn {
@@ -85,7 +85,7 @@ export interface CursorRebase extends Rebased {
 }
 
 /**
- * 18. Guards: cluster record and cursor exactly as seen. The cursor goes to `toTick` under its own
+ * 19. Guards: cluster record and cursor exactly as seen. The cursor goes to `toTick` under its own
  * schedule; one `done missed` record stands for its ticks on the way, without a count: what ran of them
  * after the backup was made is in history, and the mesh does not know it any more.
  */
@@ -134,7 +134,7 @@ export interface TriggerRebase extends Rebased {
   readonly schedule: string;
 }
 
-/** 19. Guards: cluster record and trigger as seen. It may have fired since: deleted, `done skipped`. */
+/** 20. Guards: cluster record and trigger as seen. It may have fired since: deleted, `done skipped`. */
 export function refuseRestoredTrigger(rebase: TriggerRebase): Txn {
   const { keys, name, triggerId, trigger } = rebase;
   const triggerKey = keys.trigger(name, triggerId);
@@ -181,7 +181,7 @@ export interface FireRebase extends Rebased {
 }
 
 /**
- * 19. Guards: cluster record and fire as seen. Its run may have ended since, or go on: the fire goes
+ * 20. Guards: cluster record and fire as seen. Its run may have ended since, or go on: the fire goes
  * with all that hangs on it, and `done lost` is marked as restored, so that it yields to any end that
  * history knows or will know. No retry, and `state` stays: neither is known to be due.
  */

@@ -22,6 +22,8 @@ const mustBeNoticed = [
   'clock: wall clock compared with the fleet',
   'start: guardian keeps the session deadline',
   'spool: answered only when on disk',
+  'beginRebase: cursors go ahead of what may have run',
+  'settleRestoredFire: yields to an end that is stored',
 ];
 
 const seedsOfThose = Array.from({ length: 20 }, (_, i) => i + 1);

@@ -360,11 +360,7 @@ export const mutants: readonly Mutant[] = [
   without('refuseRestoredTrigger', 'trigger as seen', on('trigger')),
   without('settleRestoredFire', 'cluster record as seen', on('cluster')),
   without('settleRestoredFire', 'fire as seen', on('lock')),
-  changed(
-    'settleRestoredFire',
-    'yields to an end that is stored',
-    withoutField('done', 'restored'),
-  ),
+  rule('settleRestoredFire', 'yields to an end that is stored', { overridesEnds: true }),
   rule('restore', 'what a worker remembers on its disk', { forgetsState: true }),
   without('answerOrder', 'order as seen', on('killer')),
   changed('answerOrder', 'keeps the revision of the order', makeNewOrder),

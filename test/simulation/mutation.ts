@@ -12,6 +12,8 @@ export interface Mutation {
   readonly forgetsState?: boolean;
   /** A keep-alive alone renews the session. */
   readonly trustsKeepAlives?: boolean;
+  /** History takes what a restored etcd says of a run for any other verdict. */
+  readonly overridesEnds?: boolean;
   /** How long tombstones stay. */
   readonly tombstoneLifeMs?: number;
   readonly attach?: (etcd: EtcdStore) => void;

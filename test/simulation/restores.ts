@@ -74,8 +74,11 @@ export class Restores {
 
   #restore(): void {
     const { etcd, ledger, links, workers, random, time, story } = this.#options;
-    if (this.#backups.length === 0) return;
-    const backup = random.pick(this.#backups);
+    // Whoever meets the restored state first must have seen a later one: nobody else can tell it.
+    const known = Math.min(...workers.map(({ disk }) => disk.remembered?.mark.revision ?? 0));
+    const usable = this.#backups.filter((backup) => backup.etcd.revision < known);
+    if (usable.length === 0) return;
+    const backup = random.pick(usable);
     const downMs = random.weighted([
       [2, () => random.between(20, 2_000)],
       [1, () => random.between(2_000, 25_000)],

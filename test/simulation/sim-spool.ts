@@ -5,7 +5,13 @@
  */
 import { CronmeshError } from '../../shared/errors.ts';
 import type { HistoryRecord, HistoryRow } from '../../shared/history/records.ts';
-import { foldRows, mergeParts, rowOf, type RowParts } from '../../shared/history/row-parts.ts';
+import {
+  foldRows,
+  mergeParts,
+  rowOf,
+  type RowParts,
+  type RowRecord,
+} from '../../shared/history/row-parts.ts';
 import type { RememberedState, StateMemory } from '../../worker/mesh/state-memory.ts';
 import type { HeldEntry, Spool, SpoolState } from '../../worker/spool/port.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -15,9 +21,16 @@ import type { SimTime } from './sim-time.ts';
 export class SimStore {
   readonly #rows = new Map<string, RowParts>();
   isDown = false;
+  /** In a mutant. */
+  overridesEnds = false;
 
   ingest(records: readonly HistoryRecord[]): void {
-    const rows = records.flatMap((record) => (record.kind === 'output' ? [] : [record]));
+    const rows = records.flatMap((record): RowRecord[] => {
+      if (record.kind === 'output') return [];
+      if (record.kind !== 'run-lost' || !this.overridesEnds) return [record];
+      const { restored: _, ...verdict } = record;
+      return [verdict];
+    });
     for (const [id, parts] of foldRows(rows)) {
       const known = this.#rows.get(id);
       this.#rows.set(id, known === undefined ? parts : mergeParts(known, parts));

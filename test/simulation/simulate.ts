@@ -114,6 +114,7 @@ class World {
     this.violations = new Violations(this.#story);
     const mutation = options.mutation ?? {};
     if (mutation.alter !== undefined) this.#etcd.alter = mutation.alter;
+    this.#history.overridesEnds = mutation.overridesEnds === true;
     this.#ledger = new Ledger(this.#etcd, this.#time, this.violations);
     this.#oracle = new RunOracle(this.#ledger, this.#time, this.#story, this.violations);
     keepLeases(this.#etcd, this.#time, random.stream('leases'));
