@@ -99,23 +99,27 @@ export function restoredWords(backupAt: number | undefined): string {
   return `etcd was restored from a backup${when}`;
 }
 
-/** About when the state that the view shows was left: the newest time that was noted in it. */
+/**
+ * About when the state that the view shows was left: the newest time that was noted in it. Of
+ * registrations only those count that were there then: up to the first revision that was heard of it,
+ * and of workers that had been started before anything else in it happened last.
+ */
 export function newestTime(
   view: MeshView,
   upToRevision: number,
   nowMs: number,
 ): number | undefined {
-  let newest: number | undefined;
-  const note = (atMs: number, modRevision: number): void => {
-    if (modRevision > upToRevision || atMs > nowMs) return;
-    newest = Math.max(newest ?? 0, atMs);
-  };
-  for (const { value, modRevision } of view.snapshot.workers.values()) {
-    note(value.wallMs, modRevision);
+  const { parts, workers } = view.snapshot;
+  let moved = 0;
+  for (const { state, cursor } of parts.values()) {
+    for (const atMs of [state?.value.endedAt ?? 0, cursor?.cursor?.tick ?? 0]) {
+      if (atMs <= nowMs) moved = Math.max(moved, atMs);
+    }
   }
-  for (const { state, cursor } of view.snapshot.parts.values()) {
-    if (state !== undefined) note(state.value.endedAt, state.modRevision);
-    if (cursor?.cursor !== undefined) note(cursor.cursor.tick, cursor.modRevision);
+  let newest = moved;
+  for (const { value, modRevision } of workers.values()) {
+    const wasThere = modRevision <= upToRevision && (moved === 0 || value.startedAt <= moved);
+    if (wasThere && value.wallMs <= nowMs) newest = Math.max(newest, value.wallMs);
   }
-  return newest;
+  return newest === 0 ? undefined : newest;
 }
