@@ -63,9 +63,12 @@ async function setUpForTest() {
   await commonSteps();
   const tools = await loadTools();
   const apt = new Apt();
+  const { etcdctl, ...others } = await testPrograms(apt, root);
   const programs = {
-    ...(await testPrograms(apt, root)),
+    ...others,
     etcd: await etcdProgram(apt),
+    // A release of etcd brings it along.
+    etcdctl,
     mongod: await mongodProgram(apt, root),
   };
   await planInstalls(apt, programs);

@@ -48,9 +48,11 @@ export async function testPrograms(apt, root) {
       sources: [
         // Releases keep it beside etcd; since 3.6 etcdctl itself restores no more.
         onPath(['etcdutl', 'etcdctl']),
-        ...etcdReleases(cache).map((folder) =>
-          cached('release in the cache', join(folder, 'etcdutl')),
-        ),
+        {
+          what: 'etcdutl beside a fetched release of etcd',
+          how: 'cached',
+          get: async () => etcdutlIn(cache),
+        },
         cached('package in the cache', join(cache, 'etcd-client-package', 'usr', 'bin', 'etcdctl')),
         {
           what: 'package etcd-client, unpacked into the cache',
@@ -106,10 +108,10 @@ export async function testPrograms(apt, root) {
   };
 }
 
-function etcdReleases(cache) {
-  if (!existsSync(cache)) return [];
+function etcdutlIn(cache) {
+  if (!existsSync(cache)) return undefined;
   const releases = readdirSync(cache).filter((name) => /^etcd-\d/.test(name));
-  return releases.toSorted().map((name) => join(cache, name));
+  return releases.map((name) => join(cache, name, 'etcdutl')).find(isExecutable);
 }
 
 function installed(apt, name, find) {
