@@ -16,6 +16,8 @@ import type { TxnBatcher } from './txn-batcher.ts';
 
 const mostAtATime = 100;
 const nextHelpingMs = 1_000;
+/** By then a worker has usually verified its clock. */
+const firstLookMs = 5_000;
 
 export interface TombstonesOptions {
   readonly keys: Keys;
@@ -56,7 +58,7 @@ export class Tombstones {
   }
 
   start(): void {
-    this.#after(this.#lookEveryMs);
+    this.#after(Math.min(firstLookMs, this.#lookEveryMs));
   }
 
   stop(): void {
