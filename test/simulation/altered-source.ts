@@ -3,6 +3,7 @@
  * so a rule that lies in the middle of the code can be taken out without a switch for it in the code.
  * A text that is not there, or not once, is an error: the rule has moved, and its mutant must follow.
  */
+import { existsSync } from 'node:fs';
 import { register } from 'node:module';
 import type { simulate } from './simulate.ts';
 
@@ -27,7 +28,10 @@ export function prepareEdits(edits: SourceEdits): void {
 }
 
 /** simulate(), over a code of its own with that edit. */
-export async function simulateEdited(id: string): Promise<typeof simulate> {
+export async function simulateEdited(id: string, edit: SourceEdit): Promise<typeof simulate> {
+  // The hooks only see files that are loaded: one that was moved would never be edited.
+  const file = new URL(`../../${edit.file}${ending}`, import.meta.url);
+  if (!existsSync(file)) throw new Error(`${id}: there is no ${edit.file}`);
   const loaded: unknown = await import(`./simulate${ending}?edit=${encodeURIComponent(id)}`);
   return (loaded as { simulate: typeof simulate }).simulate;
 }

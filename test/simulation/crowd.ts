@@ -19,6 +19,9 @@ interface CrowdOptions {
   readonly jobs: readonly string[];
   readonly random: SeededRandom;
   readonly weather: Weather;
+  readonly ttlSeconds: number;
+  /** Puts an order against every run of the job, at once. */
+  readonly orderByHand: (name: string) => void;
   /** Of a job to use a calendar, for each of them; 0: there are none. */
   readonly calendarChance: number;
 }
@@ -57,17 +60,30 @@ export class Crowd {
 
   /** What comes right after a claim hurts most: an order against its run, the end of its session. */
   afterClaim({ name, worker }: FireBook, concurrency: string | undefined): void {
-    const { time, humans, weather } = this.#options;
+    const { time, humans, weather, ttlSeconds, orderByHand } = this.#options;
     const random = this.#hurt;
     const isAwaited = concurrency === 'queue' || concurrency === 'replace';
     if (!this.#isBusy || !random.chance(isAwaited ? hurtWaitingShare : hurtShare)) return;
-    if (random.chance(0.4)) {
-      const human = random.pick(humans);
-      time.after(random.between(0, 50), () => void human.killAll(name));
-      return;
+    switch (random.integer(0, 4)) {
+      case 0: {
+        const human = random.pick(humans);
+        time.after(random.between(0, 50), () => void human.killAll(name));
+        return;
+      }
+      case 1:
+        time.after(random.between(0, 20), () => orderByHand(name));
+        return;
+      case 2: {
+        // Back when its lease has just ended, and others begin to settle what it left.
+        const ms = ttlSeconds * 1_000 + random.between(-1_500, 2_500);
+        time.after(0, () => weather.cutOff(worker, ms));
+        return;
+      }
+      default: {
+        const delayMs = untilNext(random, 1_000, time.nowMs, justBeforeATick);
+        time.after(delayMs, () => weather.endSession(worker));
+      }
     }
-    const delayMs = untilNext(random, 1_000, time.nowMs, justBeforeATick);
-    time.after(delayMs, () => weather.endSession(worker));
   }
 
   /** When etcd is back there is much to catch up on: now people change how that is done. */

@@ -75,8 +75,14 @@ export class Human {
       tell: (what) => story.tell(name, what),
       send: (txn) => this.#send(txn),
     });
-    const through = { name, process, etcd, random: random.stream('master'), story };
-    this.#master = new MasterDeeds(through);
+    this.#master = new MasterDeeds({
+      name,
+      process,
+      etcd,
+      ledger,
+      random: random.stream('master'),
+      story,
+    });
     this.#orders = new HumanOrders({
       name,
       process,

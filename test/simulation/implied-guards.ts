@@ -36,5 +36,19 @@ export const impliedGuards: ReadonlyMap<string, string> = new Map([
   ['sweepTombstone: no done record', 'the outbox empties it, whether or not there is a cursor'],
   ['sweepTombstone: own session alive', 'against waste: right whoever made it'],
   ['dropOrder: order as seen', 'its run is over, and a run’s id never comes back'],
+  [
+    'sweepTombstone: job absent',
+    'a job made anew by the protocol changes its cursor, and one put by hand begins at now, with a tombstone or without',
+  ],
+  [
+    'sweepTombstone: tombstone as seen',
+    'follows from the job’s absence: nothing else moves its cursor',
+  ],
+  ['sweepTombstone: no fire', 'the sweeper saw none, and none can come while there is no job'],
+  ['sweepTombstone: no trigger', 'the sweeper saw none, and none can come while there is no job'],
+  [
+    'sweepTombstone: no done record',
+    'the sweeper saw none, and none can come while there is no job',
+  ],
   ['forgetDone: record as spooled', 'a record is put once, under an id made from its content'],
 ]);

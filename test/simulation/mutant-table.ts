@@ -49,7 +49,7 @@ async function runnerOf(mutant: AnyMutant): Promise<Runner> {
       (await simulate({ seed, minutes, mutation: mutant.create() })).violations;
   }
   prepareEdits(Object.fromEntries(ruleMutants.map((rule) => [titleOf(rule), rule.edit])));
-  const simulateIt = await simulateEdited(titleOf(mutant));
+  const simulateIt = await simulateEdited(titleOf(mutant), mutant.edit);
   return async (seed) => (await simulateIt({ seed, minutes })).violations;
 }
 
@@ -72,6 +72,14 @@ export function tableRow({ mutant, caughtBy, seedsTried }: MutantVerdict): strin
         ? `nobody, it is implied: ${implied}`
         : `**nobody** in ${seedsTried} seeds`;
   return `| \`${mutant.transaction}\` | ${mutant.guard} | ${verdict} |`;
+}
+
+/** Which seed noticed, by the title of the mutant, as a table of before has it. */
+export function seedsOf(table: string): ReadonlyMap<string, number> {
+  const rows = table.matchAll(/^\| `([^`]+)`\s*\| (.+?)\s*\| seed (\d+): /gm);
+  return new Map(
+    [...rows].map(([, transaction, guard, seed]) => [`${transaction}: ${guard}`, Number(seed)]),
+  );
 }
 
 export function summaryOf(verdicts: readonly MutantVerdict[]): string {

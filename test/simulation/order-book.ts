@@ -96,6 +96,11 @@ export class OrderBook {
     if (outcome !== '') this.#outcomes.set(runId, outcome);
   }
 
+  /** One request to run was answered with two triggers. */
+  noteTwoAnswers(name: string): void {
+    this.#violations.report('one trigger a request', `${name}: it was answered with two`);
+  }
+
   /** Since when an order that is still there stands against that run; undefined: none does. */
   standsSinceMs(job: string, runId: string, claimRevision: number): number | undefined {
     const since = ['', runId].flatMap((id) => {

@@ -42,7 +42,7 @@ export const ruleMutants: readonly RuleMutant[] = [
     transaction: 'clock',
     guard: 'not jumped by 250 ms since it was compared',
     edit: {
-      file: 'worker/mesh/fleet-clock',
+      file: 'shared/mesh/fleet-clock',
       find: 'const maxJumpMs = 250;',
       replace: 'const maxJumpMs = Infinity;',
     },
@@ -54,15 +54,6 @@ export const ruleMutants: readonly RuleMutant[] = [
       file: 'worker/schedule/decide-ticks',
       find: 'const staleTickMs = 2_000;',
       replace: 'const staleTickMs = 0;',
-    },
-  },
-  {
-    transaction: 'settleVanished',
-    guard: 'silent for its TTL + 1 s',
-    edit: {
-      file: 'worker/mesh/session-watch',
-      find: 'this.#silentForMs = ttlSeconds * 1_000 + 1_000;',
-      replace: 'this.#silentForMs = 0;',
     },
   },
   {

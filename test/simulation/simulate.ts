@@ -212,6 +212,12 @@ class World {
       jobs: this.#jobs,
       random,
       weather: this.#weather,
+      ttlSeconds: this.#ttlSeconds,
+      orderByHand: (name) => {
+        const put = { put: { key: `/cron/killer/${name}`, value: 'at once' } };
+        this.#etcd.txn({ compare: [], success: [put], failure: [] });
+        this.#story.tell('etcd', `somebody puts killer/${name}`);
+      },
       calendarChance: this.#calendarChance,
     });
     crowd.start();

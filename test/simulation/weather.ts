@@ -55,7 +55,9 @@ export class Weather {
   start(): void {
     const { workers, meanMs, compactMs } = this.#options;
     if (meanMs === 0) return;
-    for (const worker of workers) this.#again(meanMs, () => this.#strike(worker));
+    for (const worker of workers) {
+      this.#again(meanMs, () => this.#random.weighted(this.#faults)(worker));
+    }
     this.#again(meanMs * 2, () => this.#strikeAll());
     this.#again(compactMs, () => {
       const { etcd } = this.#options;
@@ -82,8 +84,17 @@ export class Weather {
   }
 
   endSession(name: string): void {
-    const worker = this.#options.workers.find((each) => each.name === name);
-    if (worker !== undefined && this.#options.meanMs > 0 && !this.#isOver) this.#revoke(worker);
+    for (const worker of this.#strikeable(name)) this.#revoke(worker);
+  }
+
+  cutOff(name: string, ms: number): void {
+    for (const worker of this.#strikeable(name)) this.#cutOff(worker, ms, 'silent');
+  }
+
+  /** Empty where nothing may break (any more). */
+  #strikeable(name: string): readonly SimWorker[] {
+    if (this.#options.meanMs === 0 || this.#isOver) return [];
+    return this.#options.workers.filter((each) => each.name === name);
   }
 
   #again(meanMs: number, what: () => void): void {
@@ -114,10 +125,6 @@ export class Weather {
         this.#ends.delete(end);
       }
     });
-  }
-
-  #strike(worker: SimWorker): void {
-    this.#random.weighted(this.#faults)(worker);
   }
 
   #allFaults(): readonly Fault[] {
@@ -238,7 +245,10 @@ export class Weather {
       [3, () => this.#random.between(200, 5_000)],
       [2, () => this.#random.between(5_000, 40_000)],
     ])();
-    const state = this.#random.chance(0.7) ? 'silent' : 'refused';
+    this.#cutOff(worker, ms, this.#random.chance(0.7) ? 'silent' : 'refused');
+  }
+
+  #cutOff(worker: SimWorker, ms: number, state: 'silent' | 'refused'): void {
     this.#tell(worker.name, `is cut off (${state})`, ms);
     this.#during(
       [worker],
