@@ -2,22 +2,27 @@
  * The worker's one optional port: `/livez` and `/metrics` (Prometheus text). Off unless configured.
  */
 import { createServer, type Server } from 'node:http';
+import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
 import type { ListenAddress } from '../shared/config/common.ts';
 import { formatListen } from '../shared/config/common.ts';
 import { CronmeshError } from '../shared/errors.ts';
 import type { Component } from '../shared/lifecycle.ts';
 import type { WorkerValue } from '../shared/protocol/values.ts';
 
+/** A native timer of so long; what it is late is the loop's delay. */
+const loopResolutionMs = 10;
+
 export class MetricsServer implements Component {
   readonly #address: ListenAddress;
   readonly #server: Server;
+  readonly #loopDelay = monitorEventLoopDelay({ resolution: loopResolutionMs });
 
   constructor(address: ListenAddress, registration: () => WorkerValue) {
     this.#address = address;
     this.#server = createServer((request, response) => {
       if (request.url === '/metrics') {
         response.setHeader('Content-Type', 'text/plain; version=0.0.4; charset=utf-8');
-        response.end(renderMetrics(registration()));
+        response.end(renderMetrics(registration(), takeLoopDelay(this.#loopDelay)));
       } else if (request.url === '/livez') {
         response.end('ok\n');
       } else {
@@ -28,6 +33,7 @@ export class MetricsServer implements Component {
   }
 
   async start(): Promise<void> {
+    this.#loopDelay.enable();
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', (error: NodeJS.ErrnoException) => {
         const address = formatListen(this.#address);
@@ -42,12 +48,20 @@ export class MetricsServer implements Component {
   }
 
   async stop(): Promise<void> {
+    this.#loopDelay.disable();
     this.#server.closeAllConnections();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 }
 
-function renderMetrics(value: WorkerValue): string {
+/** p99 in seconds since it was last asked; the histogram holds whole periods of the timer. */
+function takeLoopDelay(histogram: IntervalHistogram): number {
+  const periodMs = histogram.percentile(99) / 1e6;
+  histogram.reset();
+  return Math.max(0, periodMs - loopResolutionMs) / 1_000;
+}
+
+function renderMetrics(value: WorkerValue, loopDelaySeconds: number): string {
   const gauges: readonly (readonly [string, string, number])[] = [
     ['slots', 'Runs that may go on at a time.', value.slots],
     ['running', 'Runs in hand now.', value.running],
@@ -63,6 +77,11 @@ function renderMetrics(value: WorkerValue): string {
     ],
     ['spool_pending_records', 'History records not yet in the store.', value.spool.pendingRecords],
     ['spool_pending_bytes', 'Bytes of them on disk.', value.spool.pendingBytes],
+    [
+      'event_loop_delay_p99_seconds',
+      'How late the event loop was since the last scrape.',
+      loopDelaySeconds,
+    ],
     ['resident_memory_bytes', 'RSS of the worker process.', process.memoryUsage.rss()],
   ];
   return gauges

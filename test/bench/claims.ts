@@ -1,10 +1,10 @@
 /**
  * Claim and complete cycles a second of one process: the real claim and completion transactions
- * through the real batcher, against the lock race of a naive scheduler (grant a lease, create the
- * lock key, revoke) with the same client and as many races at a time.
+ * through the real batcher, against the lock race of naive schedulers, and against what the same
+ * client does without any protocol.
  */
 import { systemClock } from '../../shared/clock.ts';
-import type { Etcd } from '../../shared/etcd/port.ts';
+import { prefixEnd, type Etcd, type KeyValue } from '../../shared/etcd/port.ts';
 import { claimTick, readClaim, tickFireId } from '../../shared/protocol/claim.ts';
 import { completeRun } from '../../shared/protocol/complete.ts';
 import { encodeCursor } from '../../shared/protocol/cursor.ts';
@@ -14,51 +14,98 @@ import { TxnBatcher } from '../../worker/mesh/txn-batcher.ts';
 import { createRunId } from '../../worker/run/run-id.ts';
 import { withPrefix } from '../support/etcd-server.ts';
 import type { Figure } from './figures.ts';
+import { naiveRace } from './naive-race.ts';
+import { rawPuts, rawTxns } from './raw-etcd.ts';
 
 const jobCount = 1_000;
-const naiveAtATime = 64;
-const rounds = 3;
-const roundMs = 3_000;
+const rounds = 5;
+const roundMs = 1_000;
 const schedule = '* * * * * * * UTC';
+const figure = {
+  figure: 'claim + complete, one process',
+  unit: 'cycles/s',
+  better: 'more',
+} as const;
 
 export async function benchClaims(etcd: Etcd): Promise<Figure[]> {
   const ours: number[] = [];
-  const base: number[] = [];
+  const base: Record<'race' | 'alone' | 'puts' | 'txns', number[]> = {
+    race: [],
+    alone: [],
+    puts: [],
+    txns: [],
+  };
   for (let round = 0; round <= rounds; round++) {
-    const [oursNow, baseNow] = [await claimRound(etcd), await naiveRound(etcd)];
     // The first round warms up.
+    const forMs = round === 0 ? roundMs / 4 : roundMs;
+    const ceiling = await claimRound(etcd, forMs);
+    const race = await naiveRace(etcd, 3, forMs);
+    const alone = await naiveRace(etcd, 1, forMs / 2);
+    const puts = await rawPuts(etcd, forMs / 2);
+    const txns = await rawTxns(etcd, forMs / 2);
     if (round === 0) continue;
-    ours.push(oursNow);
-    base.push(baseNow);
+    ours.push(ceiling);
+    base.race.push(race);
+    base.alone.push(alone);
+    base.puts.push(puts);
+    base.txns.push(txns);
   }
   return [
     {
-      figure: 'claim + complete, one process',
-      unit: 'cycles/s',
+      ...figure,
       ours,
-      baseline: 'naive lock race (grant, create, revoke)',
-      base,
-      better: 'more',
+      baseline: 'naive lock race of 3 workers, fires/s',
+      base: base.race,
+      goals: [
+        { of: 'ours', is: '>=', value: 8_000 },
+        { of: 'ratio', is: '>=', value: 20 },
+      ],
     },
+    { ...figure, ours, baseline: 'naive lock, one worker alone', base: base.alone },
+    { ...figure, ours, baseline: 'raw put, 64 at a time', base: base.puts },
+    { ...figure, ours, baseline: 'raw txn, 64 at a time', base: base.txns },
   ];
 }
 
-async function claimRound(etcd: Etcd): Promise<number> {
+/** Ms that one process needs to claim `count` fires of as many jobs and nothing else. */
+export async function claimCeiling(etcd: Etcd, count: number): Promise<number> {
+  const stage = await setStage(etcd, count);
+  const began = performance.now();
+  await Promise.all(stage.jobs.map((job) => claimOnce(stage, job, 0)));
+  const ms = performance.now() - began;
+  await stage.end();
+  return ms;
+}
+
+async function claimRound(etcd: Etcd, forMs: number): Promise<number> {
+  const stage = await setStage(etcd, jobCount);
+  const began = performance.now();
+  const counts = await Promise.all(stage.jobs.map((job) => cycles(stage, job, began + forMs)));
+  const seconds = (performance.now() - began) / 1_000;
+  await stage.end();
+  return counts.reduce((sum, count) => sum + count, 0) / seconds;
+}
+
+interface Stage {
+  readonly keys: Keys;
+  readonly batcher: TxnBatcher;
+  readonly sessionId: string;
+  readonly jobs: readonly KeyValue[];
+  end(): Promise<void>;
+}
+
+/** A session and `count` jobs with their cursors, under a prefix of their own. */
+async function setStage(etcd: Etcd, count: number): Promise<Stage> {
   const keys = createKeys(withPrefix('bench'));
   const abort = new AbortController();
-  const batcher = new TxnBatcher({
-    etcd,
-    clock: systemClock,
-    random: Math.random,
-    signal: abort.signal,
-  });
   const lease = await etcd.grantLease(60);
   await etcd.txn({
     compare: [],
     success: [{ put: { key: keys.session(lease.id), value: '{}', lease: lease.id } }],
     failure: [],
   });
-  const names = Array.from({ length: jobCount }, (_, i) => `job-${i}`);
+  const names = Array.from({ length: count }, (_, i) => `job-${i}`);
+  const jobs: KeyValue[] = [];
   for (let i = 0; i < names.length; i += 50) {
     const slice = names.slice(i, i + 50);
     await etcd.txn({
@@ -70,58 +117,66 @@ async function claimRound(etcd: Etcd): Promise<number> {
       failure: [],
     });
   }
-  const revision = await etcd.range({ key: keys.job('job-0') });
-  const until = performance.now() + roundMs;
-  const began = performance.now();
-  const counts = await Promise.all(
-    names.map((name) => cycles(etcd, batcher, keys, name, lease.id, until)),
-  );
-  const seconds = (performance.now() - began) / 1_000;
-  if (revision.kvs.length !== 1) throw new Error('the jobs were not written');
-  await etcd.revokeLease(lease.id);
-  return counts.reduce((sum, count) => sum + count, 0) / seconds;
+  const key = keys.job('');
+  jobs.push(...(await etcd.range({ key, rangeEnd: prefixEnd(key) })).kvs);
+  if (jobs.length !== count) throw new Error('the jobs were not written');
+  return {
+    keys,
+    batcher: new TxnBatcher({
+      etcd,
+      clock: systemClock,
+      random: Math.random,
+      signal: abort.signal,
+    }),
+    sessionId: lease.id,
+    jobs,
+    end: () => etcd.revokeLease(lease.id),
+  };
 }
 
-async function cycles(
-  etcd: Etcd,
-  batcher: TxnBatcher,
-  keys: Keys,
-  name: string,
-  sessionId: string,
-  until: number,
-): Promise<number> {
-  const [job] = (await etcd.range({ key: keys.job(name) })).kvs;
-  if (job === undefined) throw new Error(`${name} is not there`);
+async function claimOnce(
+  { keys, batcher, sessionId }: Stage,
+  job: KeyValue,
+  tick: number,
+): Promise<{ readonly fire: FireValue; readonly fireId: string; readonly claimRevision: number }> {
+  const name = nameOf(keys, job);
+  const fire: FireValue = {
+    v: 1,
+    runId: createRunId(Date.now(), Math.random),
+    session: sessionId,
+    worker: 'bench',
+    jobCreate: job.createRevision,
+    cause: 'tick',
+    tick: tick + 1_000,
+    attempt: 1,
+    group: 'default',
+  };
+  const claim = {
+    keys,
+    name,
+    jobModRevision: job.modRevision,
+    sessionId,
+    fireId: tickFireId(fire.tick),
+    fire,
+    exclusive: true,
+    cursorRaw: encodeCursor({ tick, schedule }),
+    tick: fire.tick,
+    schedule,
+    calendars: [],
+  };
+  const { result } = await batcher.submit(name, claimTick(claim));
+  const verdict = readClaim(claim, result);
+  if (!verdict.won) throw new Error(`claim of ${name} was lost`);
+  return { fire, fireId: claim.fireId, claimRevision: verdict.claimRevision };
+}
+
+/** Claims and completes ticks of one job until `untilMs`; answers how many. */
+async function cycles(stage: Stage, job: KeyValue, untilMs: number): Promise<number> {
+  const { keys, batcher } = stage;
+  const name = nameOf(keys, job);
   let count = 0;
-  for (let tick = 0; performance.now() < until; tick += 1_000) {
-    const fire: FireValue = {
-      v: 1,
-      runId: createRunId(Date.now(), Math.random),
-      session: sessionId,
-      worker: 'bench',
-      jobCreate: job.createRevision,
-      cause: 'tick',
-      tick: tick + 1_000,
-      attempt: 1,
-      group: 'default',
-    };
-    const fireId = tickFireId(tick + 1_000);
-    const claim = {
-      keys,
-      name,
-      jobModRevision: job.modRevision,
-      sessionId,
-      fireId,
-      fire,
-      exclusive: true,
-      cursorRaw: encodeCursor({ tick, schedule }),
-      tick: tick + 1_000,
-      schedule,
-      calendars: [],
-    };
-    const { result } = await batcher.submit(name, claimTick(claim));
-    const verdict = readClaim(claim, result);
-    if (!verdict.won) throw new Error(`claim of ${name} was lost`);
+  for (let tick = 0; performance.now() < untilMs; tick += 1_000) {
+    const { fire, fireId, claimRevision } = await claimOnce(stage, job, tick);
     const completed = await batcher.submit(
       name,
       completeRun({
@@ -129,7 +184,7 @@ async function cycles(
         name,
         fireId,
         runId: fire.runId,
-        fireModRevision: verdict.claimRevision,
+        fireModRevision: claimRevision,
         state: {
           jobCreate: job.createRevision,
           value: {
@@ -149,25 +204,6 @@ async function cycles(
   return count;
 }
 
-async function naiveRound(etcd: Etcd): Promise<number> {
-  const prefix = withPrefix('naive');
-  const until = performance.now() + roundMs;
-  const began = performance.now();
-  let count = 0;
-  const race = async (lane: number): Promise<void> => {
-    for (let i = 0; performance.now() < until; i++) {
-      const lease = await etcd.grantLease(10);
-      const key = `${prefix}/lock/${lane}-${i}`;
-      const { succeeded } = await etcd.txn({
-        compare: [{ key, target: 'create', op: '=', value: 0 }],
-        success: [{ put: { key, value: 'held', lease: lease.id } }],
-        failure: [{ get: { key } }],
-      });
-      if (!succeeded) throw new Error('a lock of its own was taken');
-      await etcd.revokeLease(lease.id);
-      count++;
-    }
-  };
-  await Promise.all(Array.from({ length: naiveAtATime }, (_, lane) => race(lane)));
-  return count / ((performance.now() - began) / 1_000);
+function nameOf(keys: Keys, { key }: KeyValue): string {
+  return key.slice(keys.job('').length);
 }

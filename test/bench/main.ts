@@ -1,5 +1,6 @@
 /**
- * `npm run bench [-- figure…]`: measures, prints one table, and writes the same as JSON.
+ * `npm run bench [-- [--full] figure…]`: measures, prints one table, and writes the same as JSON. With
+ * --full, what takes minutes is measured in its full size.
  */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -12,10 +13,21 @@ import { packageRoot } from '../../shared/package-root.ts';
 import { startEtcd } from '../support/etcd-server.ts';
 import { findProgram } from '../support/programs.ts';
 import { benchClaims } from './claims.ts';
-import { printTable, type Figure } from './figures.ts';
+import { judge, printTable, type Figure } from './figures.ts';
+import { benchFailover } from './failover.ts';
+import { benchHistory } from './history.ts';
+import { benchKill } from './kill.ts';
 import { benchLateness } from './lateness.ts';
+import { benchLoop } from './loop.ts';
+import { benchRace } from './race.ts';
 import { benchReady } from './ready.ts';
+import { benchShellSurge } from './shell-surge.ts';
+import { benchShells } from './shells.ts';
 import { benchSimulation } from './simulation.ts';
+import { benchSteady } from './steady.ts';
+import { benchSurge } from './surge.ts';
+
+const isFull = process.argv.includes('--full');
 
 const benches: Readonly<Record<string, () => Promise<Figure[]>>> = {
   claims: async () => {
@@ -33,12 +45,21 @@ const benches: Readonly<Record<string, () => Promise<Figure[]>>> = {
       await server.stop();
     }
   },
+  race: benchRace,
+  surge: benchSurge,
   lateness: benchLateness,
+  failover: benchFailover,
+  shells: benchShells,
+  steady: () => benchSteady(isFull ? 60 : 10),
+  'shell-surge': () => benchShellSurge(isFull ? 10_000 : 1_000),
+  loop: benchLoop,
+  kill: benchKill,
+  history: benchHistory,
   ready: benchReady,
   simulation: benchSimulation,
 };
 
-const asked = process.argv.slice(2);
+const asked = process.argv.slice(2).filter((argument) => argument !== '--full');
 const unknown = asked.filter((name) => !Object.hasOwn(benches, name));
 if (unknown.length > 0) {
   process.stderr.write(
@@ -51,7 +72,12 @@ const figures: Figure[] = [];
 for (const [name, bench] of Object.entries(benches)) {
   if (asked.length > 0 && !asked.includes(name)) continue;
   process.stderr.write(`bench  ${name} ...\n`);
-  figures.push(...(await bench()));
+  try {
+    figures.push(...(await bench()));
+  } catch (error) {
+    process.stderr.write(`bench  ${name} gave no figure: ${String(error)}\n`);
+    process.exitCode = 1;
+  }
 }
 const machine = {
   at: new Date().toISOString(),
@@ -62,8 +88,8 @@ const machine = {
   etcd: execFileSync(findProgram('etcd'), ['--version'], { encoding: 'utf8' }).split('\n')[0],
 };
 const file = path.join(packageRoot(), 'bench-results.json');
-writeFileSync(file, `${JSON.stringify({ machine, figures }, null, 2)}\n`);
+writeFileSync(file, `${JSON.stringify({ machine, figures: figures.map(judge) }, null, 2)}\n`);
 process.stdout.write(
   `\n${printTable(figures)}\n${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, ${machine.etcd}\nAs JSON: ${file}\n`,
 );
-process.exit(0);
+process.exit();

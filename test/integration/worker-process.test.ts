@@ -212,7 +212,9 @@ describe('a worker process', () => {
       mesh.startWorker('w1', { flags: ['--listen', `127.0.0.1:${port}`] });
       await mesh.ready(['w1']);
       const response = await fetch(`http://127.0.0.1:${port}/metrics`);
-      assert.match(await response.text(), /^cronmesh_worker_slots 16$/m);
+      const text = await response.text();
+      assert.match(text, /^cronmesh_worker_slots 16$/m);
+      assert.match(text, /^cronmesh_worker_event_loop_delay_p99_seconds \d+(\.\d+)?(e-\d+)?$/m);
       assert.equal((await fetch(`http://127.0.0.1:${port}/livez`)).status, 200);
       assert.equal((await fetch(`http://127.0.0.1:${port}/x`)).status, 404);
     });
