@@ -70,7 +70,9 @@ export function tableRow({ mutant, caughtBy, seedsTried }: MutantVerdict): strin
       ? `seed ${caughtBy.seed}: ${caughtBy.invariant}`
       : implied !== undefined
         ? `nobody, it is implied: ${implied}`
-        : `**nobody** in ${seedsTried} seeds`;
+        : seedsTried === 0
+          ? 'not tried'
+          : `**nobody** in ${seedsTried} ${seedsTried === 1 ? 'seed' : 'seeds'}`;
   return `| \`${mutant.transaction}\` | ${mutant.guard} | ${verdict} |`;
 }
 
@@ -86,7 +88,7 @@ export function summaryOf(verdicts: readonly MutantVerdict[]): string {
   const noticed = verdicts.filter(({ caughtBy }) => caughtBy !== undefined).length;
   const implied = verdicts.filter(isAccountedFor).length - noticed;
   const survived = verdicts.length - noticed - implied;
-  return `${verdicts.length} mutants: ${noticed} noticed, ${implied} implied, ${survived} survived`;
+  return `${verdicts.length} mutants: ${noticed} noticed, ${implied} implied, ${survived} not noticed`;
 }
 
 /** Tells the table as Markdown, row by row; resolves to the exit code: 1 when one survived. */
