@@ -50,5 +50,6 @@ export const impliedGuards: ReadonlyMap<string, string> = new Map([
     'sweepTombstone: no done record',
     'the sweeper saw none, and none can come while there is no job',
   ],
+  ['sweepTombstone: own session alive', 'against waste: right whoever makes it'],
   ['forgetDone: record as spooled', 'a record is put once, under an id made from its content'],
 ]);
