@@ -41,7 +41,7 @@ export async function runTests(root, { name, concurrency, limitSeconds, table },
         ...(matching.length === 0 ? [`--test-name-pattern=${pattern}`] : []),
         ...compiled,
       ],
-      { CRONMESH_TEST_COUNTS: countsFile, CRONMESH_FAULT_ROWS: rowsFile },
+      { CRONMESH_TEST_COUNTS: countsFile, CRONMESH_TEST_FAULT_ROWS: rowsFile },
     );
     const text = table?.(root, rowsFile) ?? '';
     if (text !== '') console.log(`\n${text.trimEnd().replaceAll(/^/gm, '  ')}\n`);

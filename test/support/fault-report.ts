@@ -1,5 +1,5 @@
 /**
- * What a fault showed, one row for each: printed beside its test, and, when CRONMESH_FAULT_ROWS names
+ * What a fault showed, one row for each: printed beside its test, and, when CRONMESH_TEST_FAULT_ROWS names
  * a file, added to that file as a line of JSON, from which the stage makes its table of all.
  */
 import assert from 'node:assert/strict';
@@ -31,7 +31,7 @@ export function reportFault(
 ): void {
   const words = Object.entries(figures).map(([figure, value]) => `${figure} ${String(value)}`);
   t.diagnostic(`${name}: ${[...words, note].filter((text) => text !== '').join(', ')}`);
-  const file = process.env['CRONMESH_FAULT_ROWS'];
+  const file = process.env['CRONMESH_TEST_FAULT_ROWS'];
   if (file === undefined) return;
   const size = isFullSize ? 'full' : 'bounded';
   appendFileSync(file, `${JSON.stringify({ name, size, figures, note })}\n`);
