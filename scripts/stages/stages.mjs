@@ -26,8 +26,8 @@ export const stages = [
   tests('integration', 2, 300),
   // Each of its files is one process with all of a core.
   tests('simulation', 2, 600),
-  // They start meshes and count what these do in time, and mostly wait: two at a time are no strain.
-  tests('faults', 2, 600, { table: writeFaultTable }),
+  // They start meshes and count what these do in time, and mostly wait: three at a time are no strain.
+  tests('faults', 3, 600, { table: writeFaultTable }),
   tests('e2e', 1, 300),
 ];
 

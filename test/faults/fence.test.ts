@@ -10,6 +10,7 @@ import type { HistoryRow } from '../../shared/history/records.ts';
 import type { FireValue } from '../../shared/protocol/values.ts';
 import { audit, quiet, spanOf } from '../support/audit.ts';
 import { reportAudit } from '../support/fault-report.ts';
+import { isFullSize } from '../support/fault-size.ts';
 import { untilWall } from '../support/fault-time.ts';
 import { withMesh, type TestMesh } from '../support/mesh.ts';
 import { noteLife, overlapMs, readOracle } from '../support/oracle.ts';
@@ -95,32 +96,35 @@ describe('a no-overlap job', { concurrency: false }, () => {
     });
   });
 
-  it('does not overlap while its worker is cut off from etcd', async (t) => {
-    await withMesh({}, async (mesh) => {
-      const proxy = await startTcpProxy(mesh.etcdServer.member().clientPort);
-      try {
-        mesh.startWorker('w1', { endpoints: [proxy.endpoint] });
-        await mesh.startWorkers(['w2', 'w3']);
-        await mesh.ready(workers);
-        await putAlone(mesh);
-        const cut = await waitFor(
-          async () => {
-            const fire = await openRun(mesh);
-            return fire.worker === 'w1' ? fire : undefined;
-          },
-          { timeoutMs: 60_000, describe: () => 'a run on the worker that will be cut off' },
-        );
-        proxy.hang();
-        await settled(mesh, cut);
-        await otherRunStarts(mesh, cut, 30_000);
-        proxy.resume();
-        await mesh.ready(workers);
-        await report(t, mesh, 'worker hung up by its network');
-      } finally {
-        await proxy.close();
-      }
+  // Within `npm test` the partitions show as much.
+  if (isFullSize) {
+    it('does not overlap while its worker is cut off from etcd', async (t) => {
+      await withMesh({}, async (mesh) => {
+        const proxy = await startTcpProxy(mesh.etcdServer.member().clientPort);
+        try {
+          mesh.startWorker('w1', { endpoints: [proxy.endpoint] });
+          await mesh.startWorkers(['w2', 'w3']);
+          await mesh.ready(workers);
+          await putAlone(mesh);
+          const cut = await waitFor(
+            async () => {
+              const fire = await openRun(mesh);
+              return fire.worker === 'w1' ? fire : undefined;
+            },
+            { timeoutMs: 60_000, describe: () => 'a run on the worker that will be cut off' },
+          );
+          proxy.hang();
+          await settled(mesh, cut);
+          await otherRunStarts(mesh, cut, 30_000);
+          proxy.resume();
+          await mesh.ready(workers);
+          await report(t, mesh, 'worker hung up by its network');
+        } finally {
+          await proxy.close();
+        }
+      });
     });
-  });
+  }
 
   it('is lost with a killed worker within lease time + 5 s, and its tree is gone at once', async (t) => {
     await withMesh({}, async (mesh) => {

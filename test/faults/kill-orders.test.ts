@@ -76,7 +76,8 @@ function tell(t: TestContext, name: string, { state, reason, runs }: OrderAnswer
 describe('kill orders are answered', { concurrency: false }, () => {
   it('at the API: waiting or killing, then done, with the outcome of each run', async (t) => {
     await withMesh({}, async (mesh) => {
-      await mesh.startWorkers(['w1', 'w2']);
+      // Neither could take all of them.
+      await mesh.startWorkers(['w1', 'w2'], { slots: 2 });
       const { url } = await mesh.startMaster();
       await mesh.putJob({
         name: 'many',

@@ -83,7 +83,19 @@ it(
         const lines = readOracle(mesh.oracle);
         const before = lateness(lines.filter(({ atMs }) => atMs < downAt));
         const during = lateness(lines.filter(({ atMs }) => atMs > downAt && atMs < upAt));
-        const rows = (await mesh.rows()).filter(({ kind }) => kind === 'run');
+        // Those after the audited time are on their way, too.
+        const rows = await waitFor(
+          async () => {
+            const runs = (await mesh.rows()).filter(({ kind }) => kind === 'run');
+            const ended = runs.filter(({ outcome }) => outcome !== undefined);
+            return ended.length >= lines.length ? runs : undefined;
+          },
+          {
+            timeoutMs: 60_000,
+            intervalMs: 500,
+            describe: () => `${lines.length} ended runs in history`,
+          },
+        );
         let wrong = 0;
         for (const row of rows) {
           const whole = Array.from({ length: linesARun }, (_, i) => `line ${i} of ${row.id}\n`);

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { audit, quiet } from '../support/audit.ts';
 import { assertHardlyMissing, reportAudit } from '../support/fault-report.ts';
-import { sized } from '../support/fault-size.ts';
+import { isFullSize, sized } from '../support/fault-size.ts';
 import { forSeconds, untilWall } from '../support/fault-time.ts';
 import { withMesh, type TestMesh } from '../support/mesh.ts';
 import { noteRun, readOracle } from '../support/oracle.ts';
@@ -50,16 +50,19 @@ async function auditSince(mesh: TestMesh, from: number) {
 }
 
 describe('storm of short jobs', { concurrency: false }, () => {
-  it('runs every tick once on five workers', { timeout: 200_000 }, async (t) => {
-    await withMesh({}, async (mesh) => {
-      await mesh.startWorkers(workers);
-      const from = await putJobs(mesh);
-      await untilWall(from + sized(10, 60) * 1_000);
-      const found = await auditSince(mesh, from);
-      reportAudit(t, 'storm on five workers', found);
-      assertHardlyMissing(found);
+  // Within `npm test` the skewed clocks show as much.
+  if (isFullSize) {
+    it('runs every tick once on five workers', { timeout: 200_000 }, async (t) => {
+      await withMesh({}, async (mesh) => {
+        await mesh.startWorkers(workers);
+        const from = await putJobs(mesh);
+        await untilWall(from + 60_000);
+        const found = await auditSince(mesh, from);
+        reportAudit(t, 'storm on five workers', found);
+        assertHardlyMissing(found);
+      });
     });
-  });
+  }
 
   it(
     'accounts for every tick while workers are killed, frozen, cut off and restarted',
