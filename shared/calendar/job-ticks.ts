@@ -40,16 +40,23 @@ export interface Exclusion {
 /** The reason of a longer span names the calendars of so many days. */
 const maxNamedDays = 400;
 
-/** Ticks of a schedule that no calendar has a say in. */
+const plain = new WeakMap<Ticks, JobTicks>();
+
+/** Ticks of a schedule that no calendar has a say in; kept with it: many jobs have the same one. */
 export function plainTicks(schedule: Ticks): JobTicks {
-  return {
-    base: schedule,
-    allowed: schedule,
-    guards: [],
-    hasNewer: false,
-    exclusionAt: () => undefined,
-    exclusionIn: () => 'no calendar excludes it',
-  };
+  let ticks = plain.get(schedule);
+  if (ticks === undefined) {
+    ticks = {
+      base: schedule,
+      allowed: schedule,
+      guards: [],
+      hasNewer: false,
+      exclusionAt: () => undefined,
+      exclusionIn: () => 'no calendar excludes it',
+    };
+    plain.set(schedule, ticks);
+  }
+  return ticks;
 }
 
 /** The ticks of `schedule` under calendars of these names; `seen` holds those that are there. */

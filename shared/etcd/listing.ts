@@ -1,8 +1,8 @@
 /**
- * Reads every key below a prefix in pages, all at one pinned revision. Pages aim at 5,000 rows or
- * 2 MB, whichever is less, shrink when a reply would exceed what we receive, and leave the event
- * loop free in between. A page that fails is asked for again elsewhere; the listing as a whole
- * fails when its revision is compacted or another state answers.
+ * Reads every key below a prefix in pages, all at one pinned revision. Pages aim at 2,000 rows or
+ * 256 KB, whichever is less, shrink when a reply would exceed what we receive, and are handed on in
+ * pieces, with the event loop free in between. A page that fails is asked for again elsewhere; the
+ * listing as a whole fails when its revision is compacted or another state answers.
  */
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { backoffMs, sleep, type Clock, type Random } from '../clock.ts';
@@ -13,10 +13,12 @@ import type { Caller } from './kv.ts';
 import { prefixEnd, type KeyValue } from './port.ts';
 
 const firstRows = 500;
-const mostRows = 5000;
-const aimedBytes = 2 * 1024 * 1024;
+const mostRows = 2000;
+const aimedBytes = 256 * 1024;
 /** What a row weighs in a reply beside its key and value, about. */
 const rowOverheadBytes = 40;
+/** So many are handed on at a time: to parse a whole page would block the loop. */
+const rowsAtATime = 200;
 const pageTimeoutMs = 3000;
 
 export interface ListingOptions {
@@ -25,8 +27,8 @@ export interface ListingOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly signal: AbortSignal;
-  /** Called with each page, in key order, the first one even when it is empty. */
-  onPage(kvs: readonly KeyValue[]): void;
+  /** Called with each piece of a page, in key order; once when there is nothing at all. */
+  onRows(kvs: readonly KeyValue[]): void;
   /** Called for each page that failed and will be asked for again. */
   onTrouble(failure: GrpcFailure): void;
 }
@@ -57,13 +59,17 @@ export async function listPages(options: ListingOptions): Promise<Listed> {
     if (header.cluster_id !== listed.clusterId || era !== listed.era) {
       throw new GrpcFailure('compacted', '', 'another state answered within a listing');
     }
-    options.onPage(kvs.map(toKeyValue));
+    let at = 0;
+    do {
+      options.onRows(kvs.slice(at, at + rowsAtATime).map(toKeyValue));
+      at += rowsAtATime;
+      await yieldToLoop();
+      options.signal.throwIfAborted();
+    } while (at < kvs.length);
     const last = kvs.at(-1);
     if (!more || last === undefined) return listed;
     key = Buffer.concat([last.key, Buffer.from([0])]);
     rows = rowsThatFit(page.rows, kvs);
-    await yieldToLoop();
-    options.signal.throwIfAborted();
   }
 }
 

@@ -133,7 +133,7 @@ export class ListWatchMirror implements Mirror {
       clock,
       random,
       signal: this.#stopped.signal,
-      onPage: (kvs) => {
+      onRows: (kvs) => {
         if (!begun) consumer.reset();
         begun = true;
         if (kvs.length > 0) consumer.items(kvs);

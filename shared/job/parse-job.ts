@@ -1,5 +1,6 @@
 /** From a document, or from the bytes of `jobs/<name>`, to a Job; for workers and masters alike. */
 import { jobSchema, jobSchemaVersion, type Job } from './definition.ts';
+import { parseKnownForm } from './known-forms.ts';
 import { parseStored, type Quarantined } from './parse-stored.ts';
 import { parseWith } from './zod-problems.ts';
 
@@ -12,7 +13,7 @@ export function parseJob(input: unknown): Job {
 
 const storedForm = {
   schemaVersion: jobSchemaVersion,
-  parse: parseJob,
+  parse: (input: unknown) => parseKnownForm(input, parseJob),
   invalid: 'job-invalid',
 } as const;
 

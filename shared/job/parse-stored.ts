@@ -23,6 +23,8 @@ export interface StoredForm<T> {
   readonly invalid: ErrorCode;
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 /** Parses the value of a key that ends with `name`; never throws. */
 export function parseStored<T extends { readonly name: string }>(
   form: StoredForm<T>,
@@ -34,7 +36,7 @@ export function parseStored<T extends { readonly name: string }>(
   }
   let input: unknown;
   try {
-    input = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    input = JSON.parse(utf8.decode(bytes));
   } catch {
     return failed('', 'is not JSON', 'a JSON object in UTF-8', renderGot(bytes.toString('utf8')));
   }

@@ -31,11 +31,15 @@ export type JobEntry = Revisions &
   );
 
 export function readJobEntry(name: string, kv: KeyValue): JobEntry {
-  const revisions = { name, createRevision: kv.createRevision, modRevision: kv.modRevision };
+  const { createRevision, modRevision } = kv;
   const parsed = parseStoredJob(name, kv.value);
-  if (!parsed.ok) return { ...revisions, ...parsed, raw: kv.value };
+  if (!parsed.ok) {
+    // A copy: it is a piece of a whole page of keys.
+    return { name, createRevision, modRevision, ...parsed, raw: Buffer.from(kv.value) };
+  }
   const { job } = parsed;
-  return { ...revisions, ok: true, job, schedule: parseSchedule(job.cronExpr, job.timezone) };
+  const schedule = parseSchedule(job.cronExpr, job.timezone);
+  return { name, createRevision, modRevision, ok: true, job, schedule };
 }
 
 /** What the job's cursor must say it counts: schedule and calendars, or `-` when nothing is due. */
@@ -55,12 +59,12 @@ const known = new WeakMap<JobEntry, KnownTicks>();
 /** The ticks of a job as its calendars stand; remembered for as long as they do. */
 export function ticksOf(entry: JobEntry & { ok: true }, calendars: CalendarMap): JobTicks {
   const names = entry.job.calendars;
+  if (names.length === 0) return plainTicks(entry.schedule);
   const former = known.get(entry);
   if (former?.seen.every((seen, index) => seen === calendars.get(names[index] ?? ''))) {
     return former.ticks;
   }
-  const ticks =
-    names.length === 0 ? plainTicks(entry.schedule) : ticksUnder(entry.schedule, names, calendars);
+  const ticks = ticksUnder(entry.schedule, names, calendars);
   known.set(entry, { seen: names.map((name) => calendars.get(name)), ticks });
   return ticks;
 }

@@ -7,7 +7,7 @@
 import type { z } from 'zod';
 import { readCalendarEntry, type CalendarEntry } from '../calendar/calendar-entry.ts';
 import type { KeyValue, MirrorConsumer, WatchEvent } from '../etcd/port.ts';
-import { parseCursor, type Cursor } from '../protocol/cursor.ts';
+import { ownText } from '../intern.ts';
 import type { Keys, ParsedKey } from '../protocol/keys.ts';
 import {
   clusterSchema,
@@ -28,6 +28,8 @@ import {
   type TriggerValue,
   type WorkerValue,
 } from '../protocol/values.ts';
+import { readCursorEntry, type CursorEntry } from './cursor-entry.ts';
+import { emptyPart, isEmpty, setUnreadable, withEntry } from './job-parts.ts';
 import { readJobEntry, type JobEntry } from './job-entry.ts';
 import { explainUnreadable, type UnreadableKey } from './unreadable.ts';
 
@@ -36,13 +38,6 @@ export interface Held<T> {
   readonly value: T;
   readonly createRevision: number;
   readonly modRevision: number;
-}
-
-export interface CursorEntry {
-  readonly raw: string;
-  readonly modRevision: number;
-  /** Undefined when somebody wrote something that is not a cursor. */
-  readonly cursor: Cursor | undefined;
 }
 
 /** The record of the cluster, with the bytes that guards compare. */
@@ -65,15 +60,15 @@ export interface JobParts {
   entry: JobEntry | undefined;
   cursor: CursorEntry | undefined;
   state: Held<StateValue> | undefined;
-  readonly fires: Map<string, Held<FireValue>>;
-  readonly triggers: Map<string, Held<TriggerValue>>;
-  readonly dones: Map<string, Held<DoneValue>>;
+  fires: ReadonlyMap<string, Held<FireValue>>;
+  triggers: ReadonlyMap<string, Held<TriggerValue>>;
+  dones: ReadonlyMap<string, Held<DoneValue>>;
   /** By runId; the order against every run of the job is under ''. */
-  readonly orders: Map<string, HeldOrder>;
+  orders: ReadonlyMap<string, HeldOrder>;
   /** What is held of the job's numbered slots, by number; the value is the holder's runId. */
-  readonly slots: Map<string, Held<string>>;
+  slots: ReadonlyMap<string, Held<string>>;
   /** Open fires and triggers, by id, that this version cannot read. */
-  readonly unreadable: Readonly<Record<'fire' | 'trigger', Map<string, UnreadableKey>>>;
+  unreadable: Readonly<Record<'fire' | 'trigger', ReadonlyMap<string, UnreadableKey>>>;
 }
 
 export interface MeshSnapshot {
@@ -212,24 +207,14 @@ function emptySnapshot(): MeshSnapshot {
 function partOf(snapshot: MeshSnapshot, name: string): JobParts {
   let part = snapshot.parts.get(name);
   if (part === undefined) {
-    part = {
-      name,
-      entry: undefined,
-      cursor: undefined,
-      state: undefined,
-      fires: new Map(),
-      triggers: new Map(),
-      dones: new Map(),
-      orders: new Map(),
-      slots: new Map(),
-      unreadable: { fire: new Map(), trigger: new Map() },
-    };
-    snapshot.parts.set(name, part);
+    // Here and there a name is a piece of a key.
+    part = emptyPart(ownText(name));
+    snapshot.parts.set(part.name, part);
   }
   return part;
 }
 
-/** `former` lets a re-list reuse definitions that did not change instead of parsing them again. */
+/** `former` lets a re-list take over what did not change instead of parsing it again. */
 function applyPut(
   snapshot: MeshSnapshot,
   key: ParsedKey,
@@ -247,9 +232,9 @@ function applyPut(
       return;
     }
     case 'job': {
+      const part = partOf(snapshot, key.name);
       const known = former?.parts.get(key.name)?.entry;
-      partOf(snapshot, key.name).entry =
-        known?.modRevision === kv.modRevision ? known : readJobEntry(key.name, kv);
+      part.entry = known?.modRevision === kv.modRevision ? known : readJobEntry(part.name, kv);
       return;
     }
     case 'calendar': {
@@ -259,17 +244,17 @@ function applyPut(
       return;
     }
     case 'cursor': {
-      const raw = kv.value.toString();
-      partOf(snapshot, key.name).cursor = {
-        raw,
-        modRevision: kv.modRevision,
-        cursor: parseCursor(raw),
-      };
+      const known = former?.parts.get(key.name)?.cursor;
+      partOf(snapshot, key.name).cursor =
+        known?.modRevision === kv.modRevision ? known : readCursorEntry(kv);
       return;
     }
-    case 'state':
-      partOf(snapshot, key.name).state = readable(snapshot, stateSchema, kv);
+    case 'state': {
+      const known = former?.parts.get(key.name)?.state;
+      partOf(snapshot, key.name).state =
+        known?.modRevision === kv.modRevision ? known : readable(snapshot, stateSchema, kv);
       return;
+    }
     case 'session':
       setOrDelete(snapshot.sessions, key.id, readable(snapshot, sessionSchema, kv));
       return;
@@ -280,26 +265,32 @@ function applyPut(
     case 'trigger': {
       const part = partOf(snapshot, key.name);
       if (key.kind === 'fire') {
-        setOrDelete(part.fires, key.id, readable(snapshot, fireSchema, kv));
+        part.fires = withEntry(part.fires, key.id, readable(snapshot, fireSchema, kv));
       } else {
-        setOrDelete(part.triggers, key.id, readable(snapshot, triggerSchema, kv));
+        part.triggers = withEntry(part.triggers, key.id, readable(snapshot, triggerSchema, kv));
       }
-      setOrDelete(part.unreadable[key.kind], key.id, snapshot.unreadable.get(kv.key));
+      setUnreadable(part, key.kind, key.id, snapshot.unreadable.get(kv.key));
       return;
     }
-    case 'done':
-      setOrDelete(partOf(snapshot, key.name).dones, key.id, readable(snapshot, doneSchema, kv));
+    case 'done': {
+      const part = partOf(snapshot, key.name);
+      part.dones = withEntry(part.dones, key.id, readable(snapshot, doneSchema, kv));
       return;
-    case 'slot':
-      partOf(snapshot, key.name).slots.set(key.id, {
+    }
+    case 'slot': {
+      const part = partOf(snapshot, key.name);
+      part.slots = withEntry(part.slots, key.id, {
         value: kv.value.toString(),
         createRevision: kv.createRevision,
         modRevision: kv.modRevision,
       });
       return;
-    case 'killer':
-      partOf(snapshot, key.name).orders.set(key.id ?? '', heldOrder(kv));
+    }
+    case 'killer': {
+      const part = partOf(snapshot, key.name);
+      part.orders = withEntry(part.orders, key.id ?? '', heldOrder(kv));
       return;
+    }
     case 'once':
       return;
   }
@@ -341,34 +332,24 @@ function deletePart(snapshot: MeshSnapshot, key: Extract<ParsedKey, { name: stri
       part.state = undefined;
       break;
     case 'fire':
-      part.fires.delete(key.id);
-      part.unreadable.fire.delete(key.id);
+      part.fires = withEntry(part.fires, key.id, undefined);
+      setUnreadable(part, key.kind, key.id, undefined);
       break;
     case 'trigger':
-      part.triggers.delete(key.id);
-      part.unreadable.trigger.delete(key.id);
+      part.triggers = withEntry(part.triggers, key.id, undefined);
+      setUnreadable(part, key.kind, key.id, undefined);
       break;
     case 'done':
-      part.dones.delete(key.id);
+      part.dones = withEntry(part.dones, key.id, undefined);
       break;
     case 'killer':
-      part.orders.delete(key.id ?? '');
+      part.orders = withEntry(part.orders, key.id ?? '', undefined);
       break;
     case 'slot':
-      part.slots.delete(key.id);
+      part.slots = withEntry(part.slots, key.id, undefined);
       break;
   }
   if (isEmpty(part)) snapshot.parts.delete(key.name);
-}
-
-function isEmpty(part: JobParts): boolean {
-  return (
-    part.entry === undefined &&
-    part.cursor === undefined &&
-    part.state === undefined &&
-    part.fires.size + part.triggers.size + part.dones.size + part.orders.size === 0 &&
-    part.slots.size + part.unreadable.fire.size + part.unreadable.trigger.size === 0
-  );
 }
 
 /** The parsed value with its revisions; undefined when it cannot be parsed, which is noted then. */

@@ -6,13 +6,19 @@ import { encodeCursor, parseCursor } from '../../shared/protocol/cursor.ts';
 import type { FireValue, TriggerValue } from '../../shared/protocol/values.ts';
 import type { DecideContext } from '../../worker/schedule/decision.ts';
 
+/** Parts whose collections a test may fill. */
+export type OpenParts = Filled<Omit<JobParts, 'unreadable'>> & {
+  readonly unreadable: Filled<JobParts['unreadable']>;
+};
+type Filled<T> = { [K in keyof T]: T[K] extends ReadonlyMap<infer I, infer V> ? Map<I, V> : T[K] };
+
 export const start = Date.UTC(2026, 0, 1, 12, 0, 0);
 export const every = { cronExpr: '* * * * * *' };
 
 export function part(
   job: Partial<JobInput> = every,
   cursor?: { tick: number; schedule?: string },
-): JobParts {
+): OpenParts {
   const value = Buffer.from(JSON.stringify({ name: 'a', command: 'true', ...job }));
   const entry = readJobEntry('a', {
     key: '/cron/jobs/a',

@@ -40,6 +40,46 @@ function viewOf(...kvs: KeyValue[]): MeshView {
 describe('view of the mesh', () => {
   const trigger = keys.trigger('a', 'm1');
 
+  it('keeps what is open of each job apart from what is open of others', () => {
+    const view = viewOf(...['a', 'b'].map((name) => keyValue(keys.job(name), {}, 1)));
+    const put = (key: string) => view.events([{ type: 'put', kv: keyValue(key, good, 11) }], 11);
+    put(keys.trigger('a', 'm1'));
+    put(keys.trigger('a', 'm2'));
+    put(keys.slot('a', 1));
+    assert.deepEqual([...(view.part('a')?.triggers.keys() ?? [])], ['m1', 'm2']);
+    assert.equal(view.part('a')?.slots.size, 1);
+    assert.equal(view.part('a')?.fires.size, 0);
+    assert.equal(view.part('b')?.triggers.size, 0);
+    for (const id of ['m1', 'm2', 'm3']) {
+      const key = keys.trigger('a', id);
+      view.events([{ type: 'delete', key, modRevision: 12 }], 12);
+    }
+    assert.equal(view.part('a')?.triggers.size, 0);
+    put(keys.trigger('b', 'm1'));
+    assert.equal(view.part('a')?.triggers.size, 0);
+  });
+
+  it('takes over what a new listing shows unchanged, and reads what it does not', () => {
+    const state = { v: 1, outcome: 'succeeded', tick: 1, runId: 'r', worker: 'w', endedAt: 2 };
+    const cursor = (tick: number) => `${String(tick).padStart(16, '0')} * * * * * * * UTC`;
+    const kvs = [keyValue(keys.cursor('a'), cursor(7), 3), keyValue(keys.state('a'), state, 4)];
+    const view = viewOf(...kvs);
+    const former = { ...view.part('a') };
+    view.reset();
+    view.items([keyValue(keys.cursor('a'), cursor(8), 5), keyValue(keys.state('a'), state, 4)]);
+    view.synced(11);
+    assert.equal(view.part('a')?.cursor?.raw, cursor(8));
+    assert.deepEqual(view.part('a')?.cursor?.cursor, { tick: 8, schedule: '* * * * * * * UTC' });
+    assert.equal(view.part('a')?.state, former.state);
+    // In another state of etcd the same revision may bear something else.
+    view.forget();
+    view.reset();
+    view.items([keyValue(keys.cursor('a'), cursor(9), 5), keyValue(keys.state('a'), state, 4)]);
+    view.synced(11);
+    assert.equal(view.part('a')?.cursor?.raw, cursor(9));
+    assert.notEqual(view.part('a')?.state, former.state);
+  });
+
   it('keeps what it cannot read, with what is wrong, until it can or it is gone', () => {
     const view = viewOf(keyValue(trigger, 'junk', 1), keyValue(keys.fire('b', 't1'), { v: 1 }, 2));
     assert.deepEqual([...view.snapshot.unreadable.keys()], [trigger, keys.fire('b', 't1')]);

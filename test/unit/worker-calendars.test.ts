@@ -10,6 +10,7 @@ import { encodeCursor, parseCursor } from '../../shared/protocol/cursor.ts';
 import { createKeys } from '../../shared/protocol/keys.ts';
 import { createAccountant } from '../../shared/protocol/missed-span.ts';
 import { decodeValue, doneSchema, type NotRunValue } from '../../shared/protocol/values.ts';
+import type { OpenParts } from '../support/decide-parts.ts';
 import { decide } from '../../worker/schedule/decide.ts';
 import type { DecideContext, Decision } from '../../worker/schedule/decision.ts';
 
@@ -36,7 +37,7 @@ function excluding(...dates: string[]): CalendarMap {
   return calendars({ name: 'c', mode: 'exclude', dates });
 }
 
-function part(job: Partial<JobInput>, tick: number): JobParts {
+function part(job: Partial<JobInput>, tick: number): OpenParts {
   const whole = { name: 'a', command: 'true', calendars: ['c'], ...job };
   const entry = readJobEntry('a', keyValue(whole, 7));
   const raw = encodeCursor({ tick, schedule: scheduleTextOf(entry) });

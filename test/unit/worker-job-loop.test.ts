@@ -80,4 +80,38 @@ describe('job loop', () => {
     assert.equal(new Set(acted).size, count, 'every job had its decision');
     assert.ok(longest <= 100, `${longest} ms without a turn of anybody else`);
   });
+
+  it('looks at what changes between the looks at all of many jobs', async () => {
+    const clock = new ManualClock();
+    const count = 1_000;
+    const view = lateJobs(count, clock.wallMs());
+    const looked: string[] = [];
+    const loop = new JobLoop({
+      view,
+      clock,
+      logger: createLogger('test', 'silent'),
+      act: () => Promise.resolve({}),
+      context: ({ name }, firstSeenMs) => {
+        looked.push(name);
+        clock.pause(5);
+        return {
+          nowMs: clock.wallMs(),
+          calendars: new Map(),
+          canClaim: () => false,
+          canCatchUp: () => false,
+          canDecide: () => false,
+          sessionAlive: () => true,
+          delayMs: () => 0,
+          firstSeenMs,
+        };
+      },
+    });
+    loop.start();
+    const last = `late-${count - 1}`;
+    loop.consider(last);
+    for (let i = 0; i < 2_000 && looked.length <= count; i++) await clock.advance(5);
+    loop.stop();
+    assert.ok(looked.indexOf(last) < 5, `was looked at as number ${looked.indexOf(last)}`);
+    assert.equal(new Set(looked).size, count, 'every job was looked at');
+  });
 });

@@ -33,6 +33,8 @@ export class JobLoop {
   readonly #heap = new DueHeap();
   readonly #busy = new Set<string>();
   readonly #dirty = new Set<string>();
+  /** What is left of a look at all jobs. */
+  #sweep: Iterator<string> | undefined;
   /** Revision that the view must reach before the job is decided again. */
   readonly #resting = new Map<string, number>();
   readonly #wantSlot = new Set<string>();
@@ -65,7 +67,7 @@ export class JobLoop {
 
   considerAll(): void {
     for (const name of this.#firstSeen.keys()) this.#dirty.add(name);
-    for (const name of this.#options.view.snapshot.parts.keys()) this.#dirty.add(name);
+    this.#sweep = this.#options.view.snapshot.parts.keys();
     this.#scheduleTurn();
   }
 
@@ -89,19 +91,30 @@ export class JobLoop {
   }
 
   #scheduleTurn(): void {
-    if (this.#turnScheduled || !this.#running || this.#dirty.size === 0) return;
+    if (this.#turnScheduled || !this.#running) return;
+    if (this.#dirty.size === 0 && this.#sweep === undefined) return;
     this.#turnScheduled = true;
     this.#options.clock.soon(() => {
       this.#turnScheduled = false;
       const endMs = this.#options.clock.monotonicMs() + turnMs;
-      for (const name of this.#dirty) {
-        this.#dirty.delete(name);
-        this.#look(name);
-        if (this.#options.clock.monotonicMs() >= endMs) break;
-      }
+      const changes = this.#dirty.values();
+      while (this.#lookAtSome(changes) && this.#options.clock.monotonicMs() < endMs);
       this.#arm();
       this.#scheduleTurn();
     });
+  }
+
+  /** One that changed and one of all, so that neither waits for the others; false when none is left. */
+  #lookAtSome(changes: Iterator<string>): boolean {
+    const changed = changes.next();
+    if (changed.done !== true) {
+      this.#dirty.delete(changed.value);
+      this.#look(changed.value);
+    }
+    const any = this.#sweep?.next();
+    if (any?.done === false) this.#look(any.value);
+    else this.#sweep = undefined;
+    return changed.done !== true || this.#sweep !== undefined;
   }
 
   #arm(): void {
@@ -136,8 +149,14 @@ export class JobLoop {
       this.#forget(name);
       return;
     }
-    const context = this.#options.context(part, (subject) => this.#seen(name, subject));
+    let hasAsked = false;
+    const context = this.#options.context(part, (subject) => {
+      hasAsked = true;
+      return this.#seen(name, subject);
+    });
     const decision = decide(part, context);
+    // What it waited for came to be by somebody else's hand, or is no more.
+    if (!hasAsked) this.#firstSeen.delete(name);
     if (decision.kind === 'wait') {
       if (decision.untilMs === undefined) this.#heap.delete(name);
       else this.#heap.set(name, Math.max(decision.untilMs, clock.wallMs() + 1));
