@@ -190,6 +190,7 @@ export class MeshWorker implements Component {
       ...common,
       act: (part, action) => carryOut.act(part, action),
       context: (part, firstSeenMs) => this.#context(part, view, firstSeenMs),
+      hasFreeSlot: () => runs.freeSlots() > 0,
     });
     const shared = {
       ...common,

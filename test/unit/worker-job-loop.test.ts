@@ -10,6 +10,15 @@ const keys = createKeys('/cron');
 
 /** A view in which every job has fallen a day behind. */
 function lateJobs(count: number, nowMs: number): MeshView {
+  return jobsSince(count, nowMs - 86_400_000);
+}
+
+/** A view in which every job has one tick due. */
+function dueJobs(count: number, nowMs: number): MeshView {
+  return jobsSince(count, Math.floor(nowMs / 1_000) * 1_000 - 1_000);
+}
+
+function jobsSince(count: number, cursorMs: number): MeshView {
   const view = new MeshView(keys);
   const kv = (key: string, value: string, revision: number) => ({
     key,
@@ -23,7 +32,7 @@ function lateJobs(count: number, nowMs: number): MeshView {
   view.reset();
   for (let i = 0; i < count; i++) {
     const name = `late-${i}`;
-    const cursor = `${String(nowMs - 86_400_000).padStart(16, '0')} * * * * * * * UTC`;
+    const cursor = `${String(cursorMs).padStart(16, '0')} * * * * * * * UTC`;
     view.items([
       kv(keys.job(name), JSON.stringify({ name, command: 'true', cronExpr: '* * * * * *' }), 1),
       kv(keys.cursor(name), cursor, 2),
@@ -44,6 +53,7 @@ describe('job loop', () => {
     const loop = new JobLoop({
       view,
       clock,
+      hasFreeSlot: () => true,
       logger: createLogger('test', 'silent'),
       act: (part) => {
         acted.push(part.name);
@@ -89,6 +99,7 @@ describe('job loop', () => {
     const loop = new JobLoop({
       view,
       clock,
+      hasFreeSlot: () => true,
       logger: createLogger('test', 'silent'),
       act: () => Promise.resolve({}),
       context: ({ name }, firstSeenMs) => {
@@ -113,5 +124,88 @@ describe('job loop', () => {
     loop.stop();
     assert.ok(looked.indexOf(last) < 5, `was looked at as number ${looked.indexOf(last)}`);
     assert.equal(new Set(looked).size, count, 'every job was looked at');
+  });
+
+  it('decides no more at a time than can be sent, and comes to all in the end', async () => {
+    const clock = new ManualClock();
+    const count = 2_000;
+    const acted = new Set<string>();
+    const ends: (() => void)[] = [];
+    const loop = new JobLoop({
+      view: lateJobs(count, clock.wallMs()),
+      clock,
+      logger: createLogger('test', 'silent'),
+      hasFreeSlot: () => true,
+      act: ({ name }) => {
+        acted.add(name);
+        return new Promise((resolve) => ends.push(() => resolve({ revision: 1_000 })));
+      },
+      context: (_, firstSeenMs) => ({
+        nowMs: clock.wallMs(),
+        calendars: new Map(),
+        canClaim: () => true,
+        canCatchUp: () => true,
+        canDecide: () => true,
+        sessionAlive: () => true,
+        delayMs: () => 0,
+        firstSeenMs,
+      }),
+    });
+    loop.start();
+    let most = 0;
+    for (let i = 0; i < 200 && acted.size < count; i++) {
+      for (let turn = 0; turn < 20; turn++) await clock.advance(1);
+      most = Math.max(most, ends.length);
+      for (const end of ends.splice(0)) end();
+    }
+    loop.stop();
+    assert.equal(acted.size, count);
+    assert.ok(most > 100 && most <= 500, `${most} under way at a time`);
+  });
+
+  it('looks at as many jobs that wait for a slot as there are slots, each in its turn', async () => {
+    const clock = new ManualClock();
+    const count = 1_000;
+    let slots = 0;
+    let looks = 0;
+    const acted: string[] = [];
+    const loop = new JobLoop({
+      view: dueJobs(count, clock.wallMs()),
+      clock,
+      logger: createLogger('test', 'silent'),
+      hasFreeSlot: () => slots > 0,
+      act: ({ name }) => {
+        slots--;
+        acted.push(name);
+        return new Promise(() => undefined);
+      },
+      context: (_, firstSeenMs) => {
+        looks++;
+        return {
+          nowMs: clock.wallMs(),
+          calendars: new Map(),
+          canClaim: () => slots > 0,
+          canCatchUp: () => slots > 0,
+          canDecide: () => true,
+          sessionAlive: () => true,
+          delayMs: () => 0,
+          firstSeenMs,
+        };
+      },
+    });
+    loop.start();
+    for (let turn = 0; turn < 50; turn++) await clock.advance(1);
+    assert.deepEqual(acted, []);
+    assert.ok(looks >= count);
+    looks = 0;
+    for (let freed = 1; freed <= 20; freed++) {
+      slots = 1;
+      loop.slotFreed();
+      for (let turn = 0; turn < 5; turn++) await clock.advance(0);
+      assert.equal(acted.length, freed);
+    }
+    loop.stop();
+    assert.equal(new Set(acted).size, 20);
+    assert.ok(looks <= 40, `${looks} looks for 20 slots`);
   });
 });

@@ -20,6 +20,8 @@ export interface JobLoopOptions {
   /** Carries a decision out; must not throw for what can be expected of a network. */
   act(part: JobParts, action: Action): Promise<ActionResult>;
   context(part: JobParts, firstSeenMs: (subject: string) => number): DecideContext;
+  /** Whether a look at a job that waits for a slot can be of any use now. */
+  hasFreeSlot(): boolean;
 }
 
 /** The timer looks at the wall clock at least this often, so a stepped clock is noticed. */
@@ -27,6 +29,11 @@ const maxTimerMs = 1_000;
 const restMs = 500;
 /** A turn ends after this long, so that beats and deadlines are never late behind many decisions. */
 const turnMs = 20;
+/**
+ * Decisions under way at a time: what fills the requests that are in flight. More would be made long
+ * before they are sent, from a view that is old by then: others have the fire meanwhile.
+ */
+const maxBusy = 500;
 
 export class JobLoop {
   readonly #options: JobLoopOptions;
@@ -38,6 +45,8 @@ export class JobLoop {
   /** Revision that the view must reach before the job is decided again. */
   readonly #resting = new Map<string, number>();
   readonly #wantSlot = new Set<string>();
+  /** How many of them are still to be looked at since a slot came free. */
+  #wantLeft = 0;
   readonly #firstSeen = new Map<string, Map<string, number>>();
   #cancelTimer: (() => void) | undefined;
   #turnScheduled = false;
@@ -85,20 +94,24 @@ export class JobLoop {
 
   /** A slot came free: looks at the due jobs that wait for one, oldest wish first. */
   slotFreed(): void {
-    for (const name of this.#wantSlot) this.#dirty.add(name);
-    this.#wantSlot.clear();
+    this.#wantLeft = this.#wantSlot.size;
     this.#scheduleTurn();
   }
 
   #scheduleTurn(): void {
-    if (this.#turnScheduled || !this.#running) return;
-    if (this.#dirty.size === 0 && this.#sweep === undefined) return;
+    if (this.#turnScheduled || !this.#running || this.#isFull) return;
+    if (this.#dirty.size === 0 && this.#sweep === undefined && this.#wantLeft === 0) return;
     this.#turnScheduled = true;
     this.#options.clock.soon(() => {
       this.#turnScheduled = false;
       const endMs = this.#options.clock.monotonicMs() + turnMs;
+      this.#lookAtWaiting(endMs - turnMs / 2);
       const changes = this.#dirty.values();
-      while (this.#lookAtSome(changes) && this.#options.clock.monotonicMs() < endMs);
+      while (
+        !this.#isFull &&
+        this.#lookAtSome(changes) &&
+        this.#options.clock.monotonicMs() < endMs
+      );
       this.#arm();
       this.#scheduleTurn();
     });
@@ -117,9 +130,28 @@ export class JobLoop {
     return changed.done !== true || this.#sweep !== undefined;
   }
 
+  /** As many as there are slots for: with thousands that wait, a freed slot is not a look at all. */
+  #lookAtWaiting(endMs: number): void {
+    for (const name of this.#wantSlot) {
+      if (!this.#options.hasFreeSlot()) break;
+      if (this.#wantLeft === 0 || this.#isFull) return;
+      if (this.#options.clock.monotonicMs() >= endMs) return;
+      this.#wantLeft--;
+      // It goes to the end when it has to wait again.
+      this.#wantSlot.delete(name);
+      this.#look(name);
+    }
+    this.#wantLeft = 0;
+  }
+
+  get #isFull(): boolean {
+    return this.#busy.size >= maxBusy;
+  }
+
   #arm(): void {
     this.#cancelTimer?.();
-    if (!this.#running) return;
+    // The end of a decision under way arms it again.
+    if (!this.#running || this.#isFull) return;
     const nextMs = this.#heap.peekMs();
     if (nextMs === undefined) return;
     const { clock } = this.#options;
@@ -130,7 +162,7 @@ export class JobLoop {
       for (let name = this.#heap.take(nowMs); name !== undefined; name = this.#heap.take(nowMs)) {
         this.#resting.delete(name);
         this.#look(name);
-        if (clock.monotonicMs() >= endMs) break;
+        if (this.#isFull || clock.monotonicMs() >= endMs) break;
       }
       this.#arm();
     });
@@ -188,6 +220,7 @@ export class JobLoop {
       this.#resting.set(name, revision ?? Number.MAX_SAFE_INTEGER);
       this.#heap.set(name, clock.wallMs() + restMs);
       this.#arm();
+      this.#scheduleTurn();
     } else {
       this.consider(name);
     }
