@@ -59,17 +59,16 @@ export async function listPages(options: ListingOptions): Promise<Listed> {
     if (header.cluster_id !== listed.clusterId || era !== listed.era) {
       throw new GrpcFailure('compacted', '', 'another state answered within a listing');
     }
-    let at = 0;
+    const last = kvs.at(-1);
+    rows = rowsThatFit(page.rows, kvs);
     do {
-      options.onRows(kvs.slice(at, at + rowsAtATime).map(toKeyValue));
-      at += rowsAtATime;
+      // Taken off the page, so that what was handed on is garbage while it is young.
+      options.onRows(kvs.splice(0, rowsAtATime).map(toKeyValue));
       await yieldToLoop();
       options.signal.throwIfAborted();
-    } while (at < kvs.length);
-    const last = kvs.at(-1);
+    } while (kvs.length > 0);
     if (!more || last === undefined) return listed;
     key = Buffer.concat([last.key, Buffer.from([0])]);
-    rows = rowsThatFit(page.rows, kvs);
   }
 }
 

@@ -1,89 +1,121 @@
 /**
- * How long a worker process needs from its start until it is registered and ready, and its memory
- * then, with 10,000 jobs in etcd; against a worker with none in the same run.
+ * What many jobs cost a worker process: how long it needs from its start until it is registered and
+ * ready, the longest time that its event loop was blocked until then, its memory, and its CPU time while
+ * nothing is due; against a worker with no job in the same run.
  */
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { encodeCursor } from '../../shared/protocol/cursor.ts';
+import { parseSchedule } from '../../shared/schedule/parse-schedule.ts';
 import { startMesh, type TestMesh } from '../support/mesh.ts';
 import { waitFor } from '../support/server-process.ts';
-import type { Figure } from './figures.ts';
+import type { Figure, Goal } from './figures.ts';
+import { untilWall } from './no-spawn-fleet.ts';
 
-const jobCount = 10_000;
 const rounds = 3;
+const settleMs = 4_000;
+const idleMs = 5_000;
+const preload = `NODE_OPTIONS=--import=${fileURLToPath(new URL('loop-watch.js', import.meta.url))}`;
+
+interface Cost {
+  readonly readyMs: number;
+  readonly blockedMs: number;
+  readonly rssMb: number;
+  readonly idlePercent: number;
+}
+
+/** With 100,000 jobs. */
+const goals: Readonly<Cost> = { readyMs: 5_000, blockedMs: 50, rssMb: 250, idlePercent: 1 };
+
+const figures = [
+  ['worker ready', 'ms', 'readyMs'],
+  ['longest block of its loop until then', 'ms', 'blockedMs'],
+  ['its RSS', 'MB', 'rssMb'],
+  ['its idle CPU', '% of a core', 'idlePercent'],
+] as const;
 
 export async function benchReady(): Promise<Figure[]> {
-  const empty = await startMesh();
-  const full = await startMesh();
+  const [empty, some, many] = [await startMesh(), await startMesh(), await startMesh()];
   try {
-    await fill(full);
-    const [ms, baseMs]: [number[], number[]] = [[], []];
-    const [rss, baseRss]: [number[], number[]] = [[], []];
-    for (let round = 0; round <= rounds; round++) {
-      const fullNow = await start(full, `full-${round}`, jobCount);
-      const emptyNow = await start(empty, `empty-${round}`, 0);
-      // The first start adopts every job; it is the ordinary one that is measured.
-      if (round === 0) continue;
-      ms.push(fullNow.ms);
-      rss.push(fullNow.rssMiB);
-      baseMs.push(emptyNow.ms);
-      baseRss.push(emptyNow.rssMiB);
+    await fill(some, 10_000);
+    await fill(many, 100_000);
+    const costs: Record<'empty' | 'some' | 'many', Cost[]> = { empty: [], some: [], many: [] };
+    for (let round = 0; round < rounds; round++) {
+      costs.empty.push(await costOf(empty, `w${round}`));
+      costs.some.push(await costOf(some, `w${round}`));
+      costs.many.push(await costOf(many, `w${round}`));
     }
-    const baseline = 'a worker without jobs';
     return [
-      {
-        figure: 'worker ready, 10,000 jobs',
-        unit: 'ms',
-        ours: ms,
-        baseline,
-        base: baseMs,
-        better: 'less',
-      },
-      {
-        figure: 'worker RSS, 10,000 jobs',
-        unit: 'MiB',
-        ours: rss,
-        baseline,
-        base: baseRss,
-        better: 'less',
-      },
+      ...figuresOf('10,000 jobs', costs.some, costs.empty),
+      ...figuresOf('100,000 jobs', costs.many, costs.empty, goals),
     ];
   } finally {
-    await empty.stop();
-    await full.stop();
+    for (const mesh of [empty, some, many]) await mesh.stop();
   }
 }
 
-async function fill(mesh: TestMesh): Promise<void> {
-  for (let i = 0; i < jobCount; i += 100) {
-    await mesh.etcd.txn({
-      compare: [],
-      success: Array.from({ length: 100 }, (_, offset) => {
-        const name = `job-${i + offset}`;
-        const minute = (i + offset) % 60;
-        const hour = (i + offset) % 24;
-        const job = { name, command: 'true', cronExpr: `${minute} ${hour} 1 1 *` };
-        return { put: { key: mesh.keys.job(name), value: JSON.stringify(job) } };
-      }),
-      failure: [],
+function figuresOf(
+  jobs: string,
+  ours: readonly Cost[],
+  base: readonly Cost[],
+  most?: Readonly<Cost>,
+): Figure[] {
+  return figures.map(([what, unit, key]) => ({
+    figure: `${what}, ${jobs}`,
+    unit,
+    ours: ours.map((cost) => cost[key]),
+    baseline: 'a worker without jobs',
+    base: base.map((cost) => cost[key]),
+    better: 'less',
+    ...(most === undefined ? {} : { goals: [atMost(most[key])] }),
+  }));
+}
+
+function atMost(value: number): Goal {
+  return { of: 'ours', is: '<=', value };
+}
+
+/** Definitions and their cursors, as a mesh has them that has been there for a while. */
+async function fill(mesh: TestMesh, jobCount: number): Promise<void> {
+  const tick = Date.now();
+  const perTxn = 50;
+  for (let i = 0; i < jobCount; i += perTxn) {
+    const success = Array.from({ length: perTxn }, (_, offset) => {
+      const number = i + offset;
+      const name = `job-${number}`;
+      const job = { name, command: 'true', cronExpr: `${number % 60} ${number % 24} 1 1 *` };
+      const schedule = parseSchedule(job.cronExpr, 'UTC').canonical;
+      return [
+        { put: { key: mesh.keys.job(name), value: JSON.stringify(job) } },
+        { put: { key: mesh.keys.cursor(name), value: encodeCursor({ tick, schedule }) } },
+      ];
     });
+    await mesh.etcd.txn({ compare: [], success: success.flat(), failure: [] });
   }
 }
 
-async function start(
-  mesh: TestMesh,
-  id: string,
-  cursors: number,
-): Promise<{ ms: number; rssMiB: number }> {
+async function costOf(mesh: TestMesh, id: string): Promise<Cost> {
   const began = performance.now();
-  const worker = mesh.startWorker(id);
+  const worker = mesh.startWorker(id, { within: ['/usr/bin/env', preload] });
   await mesh.ready([id]);
-  const ms = performance.now() - began;
-  await waitFor(async () => (await mesh.list('cursor/')).length >= cursors, {
-    timeoutMs: 120_000,
-    intervalMs: 200,
-    describe: () => `${cursors} cursors`,
-  });
+  const readyMs = performance.now() - began;
+  process.kill(worker.pid, 'SIGUSR2');
+  const blockedMs = await waitFor(
+    () => Promise.resolve(/loop blocked for (\S+) ms/.exec(worker.output)?.[1]),
+    { timeoutMs: 10_000, describe: () => `an answer; ${worker.output.slice(-500)}` },
+  );
+  await untilWall(Date.now() + settleMs);
+  const [usedMs, atMs] = [cpuMs(worker.pid), performance.now()];
+  await untilWall(Date.now() + idleMs);
+  const idlePercent = ((cpuMs(worker.pid) - usedMs) / (performance.now() - atMs)) * 100;
   const status = readFileSync(`/proc/${worker.pid}/status`, 'utf8');
-  const rssMiB = Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1_024;
+  const rssMb = (Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1_024) / 1e6;
   await worker.stop();
-  return { ms, rssMiB };
+  return { readyMs, blockedMs: Number(blockedMs), rssMb, idlePercent };
+}
+
+/** User and system time; the kernel counts it in hundredths of a second. */
+function cpuMs(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
