@@ -12,11 +12,12 @@ import type { WorkerStart } from './no-spawn-messages.ts';
 const fireCount = 10_000;
 const rounds = 2;
 const everySeconds = 15;
-const slots = [1_000, 1_000, 2_000];
+const workerCount = 3;
+const slots = 2_000;
 
 export async function benchSurge(): Promise<Figure[]> {
   const fleet = await startFleet({
-    processes: slots.map((count, index) => [{ id: `w${index}`, slots: count }]),
+    processes: Array.from({ length: workerCount }, (_, i) => [{ id: `w${i}`, slots }]),
     jobs: Array.from({ length: fireCount }, (_, i) => ({
       name: `surge-${i}`,
       command: ':',
@@ -50,7 +51,6 @@ export async function benchSurge(): Promise<Figure[]> {
           `a fire took ${perFire(({ claims }) => claims)} claims, ${perFire(({ requests }) => requests)} ` +
           `requests and ${perFire(({ cpuMs }) => cpuMs)} ms of the workers' processor time, its completion included`,
       },
-      balanceOf(all.flatMap(({ starts }) => starts)),
     ];
   } finally {
     await fleet.stop();
@@ -92,38 +92,4 @@ interface Round {
 function lastStartMs({ starts }: Round): number {
   if (starts.length < fireCount) return Infinity;
   return starts.reduce((most, { startedAt, tick }) => Math.max(most, startedAt - tick), 0);
-}
-
-function balanceOf(starts: readonly WorkerStart[]): Figure {
-  const total = slots.reduce((sum, count) => sum + count, 0);
-  const worst = (workerOf: (at: number) => number): number => {
-    const counts = slots.map(() => 0);
-    for (let at = 0; at < starts.length; at++) {
-      const index = workerOf(at);
-      counts[index] = (counts[index] ?? 0) + 1;
-    }
-    return Math.max(
-      ...slots.map((count, index) => {
-        const fair = (starts.length * count) / total;
-        return (100 * Math.abs((counts[index] ?? 0) - fair)) / fair;
-      }),
-    );
-  };
-  return {
-    figure: 'load over slots in the same fires: worst worker off its share',
-    unit: '%',
-    ours: [worst((at) => Number(starts[at]?.worker.slice(1)))],
-    baseline: 'as many fires drawn by lot',
-    base: [worst(() => drawn(Math.random() * total))],
-    better: 'less',
-    goals: [{ of: 'ours', is: '<=', value: 10 }],
-  };
-}
-
-function drawn(at: number): number {
-  let left = at;
-  return slots.findIndex((count) => {
-    left -= count;
-    return left < 0;
-  });
 }
