@@ -18,7 +18,7 @@ const aimedBytes = 256 * 1024;
 /** What a row weighs in a reply beside its key and value, about. */
 const rowOverheadBytes = 40;
 /** So many are handed on at a time: to parse a whole page would block the loop. */
-const rowsAtATime = 200;
+const rowsAtATime = 50;
 const pageTimeoutMs = 3000;
 
 export interface ListingOptions {
