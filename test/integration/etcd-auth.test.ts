@@ -22,6 +22,8 @@ it('calls and watches go on when the token has expired; a wrong password is refu
     await enableAuth(server.endpoint, auth.password);
     await assert.rejects(wrong.ping(), (error) => isCronmeshError(error, 'etcd-rejected'));
     await mirror.start();
+    // Put before the listing, it would be a row of it and no event.
+    await mirror.ready();
     await etcd.txn(put);
     await recorder.until('the event', () => recorder.received.length === 1);
     // Tokens live in the memory of a member: after a restart it knows none of them.
