@@ -134,7 +134,11 @@ describe('calendars', { concurrency: false }, () => {
       assert.ok(broken > deleted);
       reportAudit(t, 'a calendar is closed and opened', found, `on excluded dates ${wrong.length}`);
       assert.deepEqual(wrong, []);
-      assert.ok(found.skipped > 0 && found.ran > 0, 'ticks on either side were looked at');
+      // A busy worker may come too late to pass a tick over, which is then told as missed.
+      assert.ok(
+        found.skipped + found.missed > 0 && found.ran > 0,
+        'ticks on either side were looked at',
+      );
     });
   });
 

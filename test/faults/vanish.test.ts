@@ -8,6 +8,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import Database from 'libsql';
 import type { HistoryRow } from '../../shared/history/records.ts';
 import type { FireValue } from '../../shared/protocol/values.ts';
 import { reportFault } from '../support/fault-report.ts';
@@ -39,6 +40,10 @@ async function lostRow(mesh: TestMesh, runId: string): Promise<HistoryRow> {
 async function outputOf(mesh: TestMesh, runId: string): Promise<string> {
   const chunks = await (await mesh.store()).readOutput(runId, 0, 10_000_000);
   return Buffer.concat(chunks.map(({ data }) => data)).toString();
+}
+
+async function linesOf(mesh: TestMesh, runId: string): Promise<number> {
+  return (await outputOf(mesh, runId)).split('\n').length - 1;
 }
 
 /** The fire of each job, once all of them are open and begun; a tick is due once in a long time. */
@@ -128,8 +133,19 @@ async function killOnce(totals: Totals): Promise<void> {
           (await outputOf(mesh, taken[0]?.runId ?? '')).includes('line 20 '),
         { timeoutMs: 20_000, describe: () => 'trees to be up and lines in history' },
       );
+      // While somebody else holds the store, what is said stays in the spool.
+      const holder = new Database(mesh.history.replace('sqlite:', ''));
+      holder.exec('BEGIN IMMEDIATE');
+      const data = path.join(mesh.folder, victim);
+      const before = await linesOf(mesh, taken[0]?.runId ?? '');
+      await waitFor(() => highestSpooled(data, taken[0]?.runId ?? '') > before + 10, {
+        timeoutMs: 10_000,
+        describe: () => 'lines in the spool alone',
+      });
       const killedAt = Date.now();
       await mesh.workers.get(victim)?.kill();
+      holder.exec('ROLLBACK');
+      holder.close();
       const theirs = (jobs.length - taken.length) * treeSize;
       await waitFor(() => folder.find(' 60').length <= theirs, {
         timeoutMs: 5_000,
@@ -144,8 +160,8 @@ async function killOnce(totals: Totals): Promise<void> {
         assert.ok(settledMs <= ttlMs + 5_000, `settled after ${settledMs} ms`);
         totals.settledMs = Math.max(totals.settledMs, settledMs);
         totals.runs++;
-        const stored = (await outputOf(mesh, runId)).split('\n').length - 1;
-        const spooled = highestSpooled(path.join(mesh.folder, victim), runId) + 1;
+        const stored = await linesOf(mesh, runId);
+        const spooled = highestSpooled(data, runId) + 1;
         const settlements = [...mesh.workers.values()].flatMap(({ output }) =>
           output
             .split('\n')
@@ -155,7 +171,7 @@ async function killOnce(totals: Totals): Promise<void> {
         totals.onlySpooled += Math.max(0, spooled - stored);
         // Its next life brings what lay in its spool.
         if (mesh.workers.get(victim)?.running !== true) await mesh.startWorkers([victim]);
-        await waitFor(async () => (await outputOf(mesh, runId)).split('\n').length - 1 >= spooled, {
+        await waitFor(async () => (await linesOf(mesh, runId)) >= spooled, {
           timeoutMs: 20_000,
           describe: () => `${spooled} lines of ${runId} in history`,
         });
