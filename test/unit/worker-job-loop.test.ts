@@ -208,4 +208,62 @@ describe('job loop', () => {
     assert.equal(new Set(acted).size, 20);
     assert.ok(looks <= 40, `${looks} looks for 20 slots`);
   });
+
+  it('adopts what changed in mass a request at a time, and fires meanwhile', async () => {
+    const clock = new ManualClock();
+    const view = lateJobs(1, clock.wallMs());
+    const names = Array.from({ length: 350 }, (_, index) => `new-${index}`);
+    const put = (name: string, kind: 'job' | 'cursor', value: string, revision: number) => {
+      const kv = { key: keys[kind](name), value: Buffer.from(value), version: 1, lease: '0' };
+      const revisions = { createRevision: 11, modRevision: revision };
+      view.events([{ type: 'put', kv: { ...kv, ...revisions } }], revision);
+    };
+    for (const name of names) {
+      put(name, 'job', JSON.stringify({ name, command: 'true', cronExpr: '0 0 1 1 *' }), 11);
+    }
+    const underWay: (() => void)[] = [];
+    const acted: string[] = [];
+    const loop = new JobLoop({
+      view,
+      clock,
+      logger: createLogger('test', 'silent'),
+      hasFreeSlot: () => true,
+      act: ({ name }, { kind }) =>
+        new Promise((resolve) => {
+          acted.push(name);
+          if (kind !== 'adopt') return;
+          underWay.push(() => {
+            put(
+              name,
+              'cursor',
+              `${String(clock.wallMs()).padStart(16, '0')} 0 0 0 1 1 * * UTC`,
+              12,
+            );
+            resolve({ revision: 12 });
+          });
+        }),
+      context: (_, firstSeenMs) => ({
+        nowMs: clock.wallMs(),
+        calendars: new Map(),
+        canClaim: () => true,
+        canCatchUp: () => true,
+        canDecide: () => true,
+        sessionAlive: () => true,
+        delayMs: () => 0,
+        firstSeenMs,
+      }),
+    });
+    loop.start();
+    await clock.advance(50);
+    assert.equal(underWay.length, 100);
+    assert.ok(acted.includes('late-0'));
+    for (let i = 0; i < 400 && underWay.length > 0; i++) {
+      underWay.shift()?.();
+      await clock.advance(5);
+      assert.ok(underWay.length <= 100, `${underWay.length} under way`);
+    }
+    loop.stop();
+    assert.equal(new Set(acted).size, 351, 'every job was adopted');
+    assert.equal(acted.length, 351, 'once');
+  });
 });

@@ -34,11 +34,16 @@ const turnMs = 20;
  * before they are sent, from a view that is old by then: others have the fire meanwhile.
  */
 const maxBusy = 500;
+/** Of these, adoptions: a request of them at a time, so that no fire is late behind a mass change. */
+const maxAdopting = 100;
 
 export class JobLoop {
   readonly #options: JobLoopOptions;
   readonly #heap = new DueHeap();
   readonly #busy = new Set<string>();
+  #adopting = 0;
+  /** To be adopted as others of them are done. */
+  readonly #wantAdoption = new Set<string>();
   readonly #dirty = new Set<string>();
   /** What is left of a look at all jobs. */
   #sweep: Iterator<string> | undefined;
@@ -100,12 +105,14 @@ export class JobLoop {
 
   #scheduleTurn(): void {
     if (this.#turnScheduled || !this.#running || this.#isFull) return;
-    if (this.#dirty.size === 0 && this.#sweep === undefined && this.#wantLeft === 0) return;
+    const isIdle = this.#dirty.size === 0 && this.#sweep === undefined && this.#wantLeft === 0;
+    if (isIdle && !this.#mayAdopt) return;
     this.#turnScheduled = true;
     this.#options.clock.soon(() => {
       this.#turnScheduled = false;
       const endMs = this.#options.clock.monotonicMs() + turnMs;
       this.#lookAtWaiting(endMs - turnMs / 2);
+      this.#lookAtUnadopted(endMs - turnMs / 2);
       const changes = this.#dirty.values();
       while (
         !this.#isFull &&
@@ -142,6 +149,19 @@ export class JobLoop {
       this.#look(name);
     }
     this.#wantLeft = 0;
+  }
+
+  /** Looked at anew: most were adopted by others while they waited. */
+  #lookAtUnadopted(endMs: number): void {
+    for (const name of this.#wantAdoption) {
+      if (!this.#mayAdopt || this.#isFull || this.#options.clock.monotonicMs() >= endMs) return;
+      this.#wantAdoption.delete(name);
+      this.#look(name);
+    }
+  }
+
+  get #mayAdopt(): boolean {
+    return this.#wantAdoption.size > 0 && this.#adopting < maxAdopting;
   }
 
   get #isFull(): boolean {
@@ -195,8 +215,14 @@ export class JobLoop {
       if (decision.wantsSlot === true) this.#wantSlot.add(name);
       return;
     }
-    this.#firstSeen.delete(name);
     this.#heap.delete(name);
+    this.#wantAdoption.delete(name);
+    if (decision.kind === 'adopt' && this.#adopting >= maxAdopting) {
+      this.#wantAdoption.add(name);
+      return;
+    }
+    if (decision.kind === 'adopt') this.#adopting++;
+    this.#firstSeen.delete(name);
     this.#busy.add(name);
     void this.#act(part, decision);
   }
@@ -214,6 +240,7 @@ export class JobLoop {
       );
     }
     this.#busy.delete(name);
+    if (action.kind === 'adopt') this.#adopting--;
     if (!this.#running) return;
     if (revision === undefined || view.revision < revision) {
       // The view's own event ends the rest early; the heap ends it if none comes.
@@ -247,5 +274,6 @@ export class JobLoop {
     this.#firstSeen.delete(name);
     this.#resting.delete(name);
     this.#wantSlot.delete(name);
+    this.#wantAdoption.delete(name);
   }
 }
