@@ -142,7 +142,9 @@ export class SimWorker {
       executor,
       clock: process.clock,
       random: random.stream('worker').next,
-      logger: createSimLogger(story, this.name),
+      logger: createSimLogger(story, this.name, (detail) =>
+        this.#parts.violations.report('no worker fails by itself', detail),
+      ),
       serverDateMs: () => this.#serverDate(process),
       machine: () => ({ host: this.name, version: '0', pid: this.#life, load: [0] }),
       baseEnvironment: {},

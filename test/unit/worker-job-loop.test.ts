@@ -91,6 +91,41 @@ describe('job loop', () => {
     assert.ok(longest <= 100, `${longest} ms without a turn of anybody else`);
   });
 
+  it('goes on with all others when one job cannot be decided on, and looks at that one again', async () => {
+    const clock = new ManualClock();
+    const acted = new Set<string>();
+    let tried = 0;
+    const loop = new JobLoop({
+      view: lateJobs(3, clock.wallMs()),
+      clock,
+      hasFreeSlot: () => true,
+      logger: createLogger('test', 'silent'),
+      act: ({ name }) => {
+        acted.add(name);
+        return Promise.resolve({ revision: 1_000 });
+      },
+      context: ({ name }, firstSeenMs) => {
+        if (name === 'late-0' && ++tried === 1) throw new Error('a fault of the code');
+        return {
+          nowMs: clock.wallMs(),
+          calendars: new Map(),
+          canClaim: () => true,
+          canCatchUp: () => true,
+          canDecide: () => true,
+          sessionAlive: () => true,
+          delayMs: () => 0,
+          firstSeenMs,
+        };
+      },
+    });
+    loop.start();
+    for (let i = 0; i < 100 && acted.size < 2; i++) await clock.advance(5);
+    assert.deepEqual([...acted].toSorted(), ['late-1', 'late-2']);
+    for (let i = 0; i < 100 && acted.size < 3; i++) await clock.advance(1_000);
+    loop.stop();
+    assert.ok(acted.has('late-0'));
+  });
+
   it('looks at what changes between the looks at all of many jobs', async () => {
     const clock = new ManualClock();
     const count = 1_000;

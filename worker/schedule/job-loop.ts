@@ -10,7 +10,7 @@ import type { Logger } from '../../shared/log.ts';
 import type { JobParts, MeshView } from '../../shared/mesh/view.ts';
 import type { ActionResult } from './acting.ts';
 import { decide } from './decide.ts';
-import type { Action, DecideContext } from './decision.ts';
+import type { Action, DecideContext, Decision } from './decision.ts';
 import { DueHeap } from './due-heap.ts';
 
 export interface JobLoopOptions {
@@ -27,6 +27,8 @@ export interface JobLoopOptions {
 /** The timer looks at the wall clock at least this often, so a stepped clock is noticed. */
 const maxTimerMs = 1_000;
 const restMs = 500;
+/** After a decision that failed, which is an error of ours. */
+const afterFailureMs = 10_000;
 /** A turn ends after this long, so that beats and deadlines are never late behind many decisions. */
 const turnMs = 20;
 /**
@@ -201,14 +203,7 @@ export class JobLoop {
       this.#forget(name);
       return;
     }
-    let hasAsked = false;
-    const context = this.#options.context(part, (subject) => {
-      hasAsked = true;
-      return this.#seen(name, subject);
-    });
-    const decision = decide(part, context);
-    // What it waited for came to be by somebody else's hand, or is no more.
-    if (!hasAsked) this.#firstSeen.delete(name);
+    const decision = this.#decide(part);
     if (decision.kind === 'wait') {
       if (decision.untilMs === undefined) this.#heap.delete(name);
       else this.#heap.set(name, Math.max(decision.untilMs, clock.wallMs() + 1));
@@ -225,6 +220,26 @@ export class JobLoop {
     this.#firstSeen.delete(name);
     this.#busy.add(name);
     void this.#act(part, decision);
+  }
+
+  /** What cannot be decided must not stop the others: it is said, and looked at again later. */
+  #decide(part: JobParts): Decision {
+    const { clock, logger } = this.#options;
+    const { name } = part;
+    let hasAsked = false;
+    try {
+      const context = this.#options.context(part, (subject) => {
+        hasAsked = true;
+        return this.#seen(name, subject);
+      });
+      const decision = decide(part, context);
+      // What it waited for came to be by somebody else's hand, or is no more.
+      if (!hasAsked) this.#firstSeen.delete(name);
+      return decision;
+    } catch (error) {
+      logger.error({ err: error, job: name }, 'job could not be decided on; looking again in 10 s');
+      return { kind: 'wait', untilMs: clock.wallMs() + afterFailureMs };
+    }
   }
 
   async #act(part: JobParts, action: Action): Promise<void> {
