@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { createLogger } from '../../shared/log.ts';
 import { MeshView } from '../../shared/mesh/view.ts';
 import { createKeys } from '../../shared/protocol/keys.ts';
+import type { DecideContext } from '../../worker/schedule/decision.ts';
 import { JobLoop } from '../../worker/schedule/job-loop.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
@@ -42,6 +43,25 @@ function jobsSince(count: number, cursorMs: number): MeshView {
   return view;
 }
 
+/** In which nothing stands in the way, but for what `but` says. */
+function contextAt(
+  clock: ManualClock,
+  firstSeenMs: DecideContext['firstSeenMs'],
+  but: Partial<DecideContext> = {},
+): DecideContext {
+  return {
+    nowMs: clock.wallMs(),
+    calendars: new Map(),
+    canClaim: () => true,
+    canCatchUp: () => true,
+    canDecide: () => true,
+    sessionAlive: () => true,
+    delayMs: () => 0,
+    firstSeenMs,
+    ...but,
+  };
+}
+
 describe('job loop', () => {
   it('lets other work of the process have its turn between many costly decisions', async () => {
     const clock = new ManualClock();
@@ -64,16 +84,7 @@ describe('job loop', () => {
         clock.pause(15);
         stretch += 15;
         longest = Math.max(longest, stretch);
-        return {
-          nowMs: clock.wallMs(),
-          calendars: new Map(),
-          canClaim: () => true,
-          canCatchUp: () => true,
-          canDecide: () => true,
-          sessionAlive: () => true,
-          delayMs: () => 100,
-          firstSeenMs,
-        };
+        return contextAt(clock, firstSeenMs, { delayMs: () => 100 });
       },
     });
     loop.start();
@@ -106,16 +117,7 @@ describe('job loop', () => {
       },
       context: ({ name }, firstSeenMs) => {
         if (name === 'late-0' && ++tried === 1) throw new Error('a fault of the code');
-        return {
-          nowMs: clock.wallMs(),
-          calendars: new Map(),
-          canClaim: () => true,
-          canCatchUp: () => true,
-          canDecide: () => true,
-          sessionAlive: () => true,
-          delayMs: () => 0,
-          firstSeenMs,
-        };
+        return contextAt(clock, firstSeenMs);
       },
     });
     loop.start();
@@ -140,16 +142,11 @@ describe('job loop', () => {
       context: ({ name }, firstSeenMs) => {
         looked.push(name);
         clock.pause(5);
-        return {
-          nowMs: clock.wallMs(),
-          calendars: new Map(),
+        return contextAt(clock, firstSeenMs, {
           canClaim: () => false,
           canCatchUp: () => false,
           canDecide: () => false,
-          sessionAlive: () => true,
-          delayMs: () => 0,
-          firstSeenMs,
-        };
+        });
       },
     });
     loop.start();
@@ -175,16 +172,7 @@ describe('job loop', () => {
         acted.add(name);
         return new Promise((resolve) => ends.push(() => resolve({ revision: 1_000 })));
       },
-      context: (_, firstSeenMs) => ({
-        nowMs: clock.wallMs(),
-        calendars: new Map(),
-        canClaim: () => true,
-        canCatchUp: () => true,
-        canDecide: () => true,
-        sessionAlive: () => true,
-        delayMs: () => 0,
-        firstSeenMs,
-      }),
+      context: (_, firstSeenMs) => contextAt(clock, firstSeenMs),
     });
     loop.start();
     let most = 0;
@@ -216,16 +204,10 @@ describe('job loop', () => {
       },
       context: (_, firstSeenMs) => {
         looks++;
-        return {
-          nowMs: clock.wallMs(),
-          calendars: new Map(),
+        return contextAt(clock, firstSeenMs, {
           canClaim: () => slots > 0,
           canCatchUp: () => slots > 0,
-          canDecide: () => true,
-          sessionAlive: () => true,
-          delayMs: () => 0,
-          firstSeenMs,
-        };
+        });
       },
     });
     loop.start();
@@ -277,16 +259,7 @@ describe('job loop', () => {
             resolve({ revision: 12 });
           });
         }),
-      context: (_, firstSeenMs) => ({
-        nowMs: clock.wallMs(),
-        calendars: new Map(),
-        canClaim: () => true,
-        canCatchUp: () => true,
-        canDecide: () => true,
-        sessionAlive: () => true,
-        delayMs: () => 0,
-        firstSeenMs,
-      }),
+      context: (_, firstSeenMs) => contextAt(clock, firstSeenMs),
     });
     loop.start();
     await clock.advance(50);
