@@ -10,7 +10,7 @@ import { describe, it } from 'node:test';
 import type { HistoryRow } from '../../shared/history/records.ts';
 import { audit, firstCommonTick, quiet } from '../support/audit.ts';
 import { readMemoryMib, resetPeakMemory, theGuardian } from '../support/executor-rig.ts';
-import { assertHardlyMissing, reportAudit } from '../support/fault-report.ts';
+import { assertNoneMissing, reportAudit } from '../support/fault-report.ts';
 import { sized } from '../support/fault-size.ts';
 import { forSeconds, lateness, untilWall } from '../support/fault-time.ts';
 import { withMesh, type TestMesh } from '../support/mesh.ts';
@@ -178,7 +178,7 @@ describe('floods', { concurrency: false }, () => {
       for (const [each, mib] of most) {
         assert.ok(mib <= (each === whole ? wholeBoundMib : boundMib), `${each.name}: ${mib} MiB`);
       }
-      assertHardlyMissing(found);
+      assertNoneMissing(found);
     });
   });
 

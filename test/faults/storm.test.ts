@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { audit, quiet } from '../support/audit.ts';
-import { assertHardlyMissing, reportAudit } from '../support/fault-report.ts';
+import { assertNoneMissing, reportAudit } from '../support/fault-report.ts';
 import { isFullSize, sized } from '../support/fault-size.ts';
 import { forSeconds, untilWall } from '../support/fault-time.ts';
 import { withMesh, type TestMesh } from '../support/mesh.ts';
@@ -59,7 +59,7 @@ describe('storm of short jobs', { concurrency: false }, () => {
         await untilWall(from + 60_000);
         const found = await auditSince(mesh, from);
         reportAudit(t, 'storm on five workers', found);
-        assertHardlyMissing(found);
+        assertNoneMissing(found);
       });
     });
   }
