@@ -17,6 +17,7 @@ import { encodeValue, type WorkerValue } from '../shared/protocol/values.ts';
 import type { WorkerConfig } from './config.ts';
 import type { Executor } from './executor/port.ts';
 import { FleetClock } from '../shared/mesh/fleet-clock.ts';
+import { SecondPulse } from '../shared/mesh/second-pulse.ts';
 import { FormerKnowledge } from './mesh/former-knowledge.ts';
 import { Outbox } from './mesh/outbox.ts';
 import { Rebaser } from './mesh/rebaser.ts';
@@ -57,7 +58,6 @@ export interface MeshWorkerDeps {
 }
 
 const drainStoreMs = 5_000;
-const recheckMs = 1_000;
 
 export class MeshWorker implements Component {
   readonly #deps: MeshWorkerDeps;
@@ -114,8 +114,10 @@ export class MeshWorker implements Component {
     await this.#startPart('mirror', mirror);
     await mirror.ready();
     const sessions = new SessionWatch(view, clock);
+    const pulse = new SecondPulse(clock);
     const fleetClock = new FleetClock({
       clock,
+      pulse,
       logger,
       serverDateMs: () => this.#deps.serverDateMs(),
       onChange: () => this.#changed(),
@@ -188,6 +190,7 @@ export class MeshWorker implements Component {
     });
     const loop = new JobLoop({
       ...common,
+      pulse,
       act: (part, action) => carryOut.act(part, action),
       context: (part, firstSeenMs) => this.#context(part, view, firstSeenMs),
       hasFreeSlot: () => runs.freeSlots() > 0,
@@ -223,7 +226,7 @@ export class MeshWorker implements Component {
       part.start();
       this.#releasers.add(name, () => part.stop());
     }
-    this.#watchClaimable();
+    this.#watchClaimable(pulse);
     logger.info({ slots: config.slots, jobs: view.snapshot.parts.size }, 'ready');
   }
 
@@ -273,17 +276,14 @@ export class MeshWorker implements Component {
   }
 
   /** What blocks claims can end without any event of a job: look again when it does. */
-  #watchClaimable(): void {
-    const { clock } = this.#deps;
-    let cancel: () => void;
+  #watchClaimable(pulse: SecondPulse): void {
     const look = (): void => {
       const claimable = this.#reasons().length === 0;
       if (claimable !== this.#lastClaimable) this.#changed();
       this.#lastClaimable = claimable;
-      cancel = clock.after(recheckMs, look);
     };
     look();
-    this.#releasers.add('recheck', () => cancel());
+    this.#releasers.add('recheck', pulse.add(look));
   }
 
   #changed(): void {

@@ -7,6 +7,7 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
+import { SecondPulse } from './second-pulse.ts';
 
 const maxAgeMs = 30_000;
 const maxOffsetMs = 1_000;
@@ -15,7 +16,7 @@ const sampleEveryMs = 5_000;
 const keptSamples = 16;
 /** Narrower than this the estimate is good; until then it is narrowed about every second. */
 const narrowMs = 40;
-const turnMs = 1_000;
+const secondMs = 1_000;
 
 export interface ClockVerdict {
   readonly ok: boolean;
@@ -27,6 +28,8 @@ export interface ClockVerdict {
 export interface FleetClockOptions {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** On which it looks at the clock; one of its own unless given. */
+  readonly pulse?: SecondPulse;
   /** Epoch ms of a server's `Date`, cut to the second. */
   serverDateMs(): Promise<number>;
   /** The verdict changed. */
@@ -46,7 +49,11 @@ export class FleetClock {
   #comparedAtMs = -Infinity;
   /** Wall minus monotonic at the last comparison. */
   #base: number;
-  #cancel: (() => void) | undefined;
+  #stopPulse: (() => void) | undefined;
+  #lastSampleMs = -Infinity;
+  #isSampling = false;
+  /** Set while it waits for the moment to narrow its estimate. */
+  #cancelHalving: (() => void) | undefined;
   #stopped = false;
   #wasOk = false;
   #stepped = false;
@@ -58,12 +65,16 @@ export class FleetClock {
 
   async start(): Promise<void> {
     await this.#sample();
-    this.#loop();
+    if (this.#stopped) return;
+    this.#halve();
+    const pulse = this.#options.pulse ?? new SecondPulse(this.#options.clock);
+    this.#stopPulse = pulse.add(() => this.#look());
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#cancel?.();
+    this.#stopPulse?.();
+    this.#cancelHalving?.();
   }
 
   /** Takes another worker's beat, just seen, which said `wallMs`. */
@@ -99,23 +110,28 @@ export class FleetClock {
     return estimate && this.#options.clock.wallMs() - estimate.low;
   }
 
-  #loop(): void {
-    // A stepped clock is noticed within a second; comparing is rarer once the estimate is narrow.
-    let lastSampleMs = this.#options.clock.monotonicMs();
-    const turn = (): void => {
-      const wide = this.#isWide();
-      this.#cancel = this.#options.clock.after(wide ? this.#untilHalvingMs() : turnMs, () => {
-        this.#noticeStep();
-        const now = this.#options.clock.monotonicMs();
-        const due = this.#stepped || wide || now - lastSampleMs >= sampleEveryMs;
-        if (due) lastSampleMs = now;
-        void (due ? this.#sample() : Promise.resolve()).then(() => {
-          this.#report();
-          if (!this.#stopped) turn();
-        });
-      });
-    };
-    turn();
+  /** A stepped clock is noticed within a second; comparing is rarer once the estimate is narrow. */
+  #look(): void {
+    this.#noticeStep();
+    const age = this.#options.clock.monotonicMs() - this.#lastSampleMs;
+    const isWaiting = this.#isSampling || this.#cancelHalving !== undefined;
+    if (this.#stepped || (!isWaiting && age >= sampleEveryMs)) this.#compare();
+    else this.#report();
+  }
+
+  #compare(): void {
+    if (this.#isSampling) return;
+    this.#cancelHalving?.();
+    void this.#sample().then(() => {
+      this.#report();
+      this.#halve();
+    });
+  }
+
+  #halve(): void {
+    this.#cancelHalving = undefined;
+    if (this.#stopped || !this.#isWide()) return;
+    this.#cancelHalving = this.#options.clock.after(this.#untilHalvingMs(), () => this.#compare());
   }
 
   #isWide(): boolean {
@@ -127,15 +143,17 @@ export class FleetClock {
   /** When the server's second turns, if the middle of the estimate is right: asked then, `Date` tells. */
   #untilHalvingMs(): number {
     const { low, high } = intersect(this.#samples);
-    const phase = (this.#options.clock.wallMs() - (low + high) / 2) % turnMs;
-    const waitMs = turnMs - ((phase + turnMs) % turnMs);
-    return waitMs < 50 ? waitMs + turnMs : waitMs;
+    const phase = (this.#options.clock.wallMs() - (low + high) / 2) % secondMs;
+    const waitMs = secondMs - ((phase + secondMs) % secondMs);
+    return waitMs < 50 ? waitMs + secondMs : waitMs;
   }
 
   async #sample(): Promise<void> {
     const { clock, logger } = this.#options;
     const before = clock.wallMs();
     const base = this.#difference();
+    this.#lastSampleMs = clock.monotonicMs();
+    this.#isSampling = true;
     try {
       const dateMs = await this.#options.serverDateMs();
       const after = clock.wallMs();
@@ -147,6 +165,8 @@ export class FleetClock {
       // Beats that were seen before a step say nothing about the clock as it is now.
       this.#noticeStep();
       if (this.#beatMedian() !== undefined) this.#compared();
+    } finally {
+      this.#isSampling = false;
     }
   }
 

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { Clock } from '../../shared/clock.ts';
 import { createLogger } from '../../shared/log.ts';
 import { FleetClock } from '../../shared/mesh/fleet-clock.ts';
+import { SecondPulse } from '../../shared/mesh/second-pulse.ts';
 
 /** Simulated time: timers fire in order as it is advanced; the wall clock can be stepped. */
 class FakeTime implements Clock {
@@ -63,6 +64,31 @@ async function started(
   await clock.start();
   return { time, clock, down };
 }
+
+describe('SecondPulse', () => {
+  it('wakes up all who listen, one that fails or not, and beats for nobody', async () => {
+    const time = new FakeTime();
+    const pulse = new SecondPulse(time);
+    assert.equal(pulse.untilNextMs, 0);
+    let beats = 0;
+    const stop = pulse.add(() => beats++);
+    assert.equal(pulse.untilNextMs, 1_000);
+    await time.advance(3_500);
+    assert.equal(beats, 3);
+    assert.equal(pulse.untilNextMs, 500);
+    const stopFailing = pulse.add(() => {
+      throw new Error('a fault of the code');
+    });
+    await assert.rejects(time.advance(1_000), /a fault of the code/);
+    stopFailing();
+    await time.advance(2_000);
+    assert.equal(beats, 6);
+    stop();
+    await time.advance(5_000);
+    assert.equal(beats, 6);
+    assert.equal(pulse.untilNextMs, 0);
+  });
+});
 
 describe('FleetClock', () => {
   it('is verified by the first answer, and narrows its estimate within ten seconds', async () => {

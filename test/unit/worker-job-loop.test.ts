@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createLogger } from '../../shared/log.ts';
+import { SecondPulse } from '../../shared/mesh/second-pulse.ts';
 import { MeshView } from '../../shared/mesh/view.ts';
 import { createKeys } from '../../shared/protocol/keys.ts';
 import type { DecideContext } from '../../worker/schedule/decision.ts';
@@ -19,7 +20,7 @@ function dueJobs(count: number, nowMs: number): MeshView {
   return jobsSince(count, Math.floor(nowMs / 1_000) * 1_000 - 1_000);
 }
 
-function jobsSince(count: number, cursorMs: number): MeshView {
+function jobsSince(count: number, cursorMs: number, cronExpr = '* * * * * *'): MeshView {
   const view = new MeshView(keys);
   const kv = (key: string, value: string, revision: number) => ({
     key,
@@ -33,14 +34,23 @@ function jobsSince(count: number, cursorMs: number): MeshView {
   view.reset();
   for (let i = 0; i < count; i++) {
     const name = `late-${i}`;
-    const cursor = `${String(cursorMs).padStart(16, '0')} * * * * * * * UTC`;
+    const cursor = `${String(cursorMs).padStart(16, '0')} ${cronExpr} * UTC`;
     view.items([
-      kv(keys.job(name), JSON.stringify({ name, command: 'true', cronExpr: '* * * * * *' }), 1),
+      kv(keys.job(name), JSON.stringify({ name, command: 'true', cronExpr }), 1),
       kv(keys.cursor(name), cursor, 2),
     ]);
   }
   view.synced(10);
   return view;
+}
+
+class CountingClock extends ManualClock {
+  timers = 0;
+
+  override after(delayMs: number, callback: () => void): () => void {
+    this.timers++;
+    return super.after(delayMs, callback);
+  }
 }
 
 /** In which nothing stands in the way, but for what `but` says. */
@@ -73,6 +83,7 @@ describe('job loop', () => {
     const loop = new JobLoop({
       view,
       clock,
+      pulse: new SecondPulse(clock),
       hasFreeSlot: () => true,
       logger: createLogger('test', 'silent'),
       act: (part) => {
@@ -109,6 +120,7 @@ describe('job loop', () => {
     const loop = new JobLoop({
       view: lateJobs(3, clock.wallMs()),
       clock,
+      pulse: new SecondPulse(clock),
       hasFreeSlot: () => true,
       logger: createLogger('test', 'silent'),
       act: ({ name }) => {
@@ -136,6 +148,7 @@ describe('job loop', () => {
     const loop = new JobLoop({
       view,
       clock,
+      pulse: new SecondPulse(clock),
       hasFreeSlot: () => true,
       logger: createLogger('test', 'silent'),
       act: () => Promise.resolve({}),
@@ -166,6 +179,7 @@ describe('job loop', () => {
     const loop = new JobLoop({
       view: lateJobs(count, clock.wallMs()),
       clock,
+      pulse: new SecondPulse(clock),
       logger: createLogger('test', 'silent'),
       hasFreeSlot: () => true,
       act: ({ name }) => {
@@ -195,6 +209,7 @@ describe('job loop', () => {
     const loop = new JobLoop({
       view: dueJobs(count, clock.wallMs()),
       clock,
+      pulse: new SecondPulse(clock),
       logger: createLogger('test', 'silent'),
       hasFreeSlot: () => slots > 0,
       act: ({ name }) => {
@@ -243,6 +258,7 @@ describe('job loop', () => {
     const loop = new JobLoop({
       view,
       clock,
+      pulse: new SecondPulse(clock),
       logger: createLogger('test', 'silent'),
       hasFreeSlot: () => true,
       act: ({ name }, { kind }) =>
@@ -273,5 +289,32 @@ describe('job loop', () => {
     loop.stop();
     assert.equal(new Set(acted).size, 351, 'every job was adopted');
     assert.equal(acted.length, 351, 'once');
+  });
+
+  it('sets no timer while nothing is due, and notices a stepped wall clock within about a second', async () => {
+    const clock = new CountingClock();
+    const acted: string[] = [];
+    const loop = new JobLoop({
+      view: jobsSince(1, clock.wallMs(), '0 0 0 1 1 *'),
+      clock,
+      pulse: new SecondPulse(clock),
+      logger: createLogger('test', 'silent'),
+      hasFreeSlot: () => true,
+      act: ({ name }) => {
+        acted.push(name);
+        return new Promise(() => undefined);
+      },
+      context: (_, firstSeenMs) => contextAt(clock, firstSeenMs),
+    });
+    loop.start();
+    await clock.advance(500);
+    clock.timers = 0;
+    await clock.advance(20_000);
+    assert.equal(clock.timers, 20, 'the pulse alone');
+    assert.deepEqual(acted, []);
+    clock.stepWall(366 * 86_400_000);
+    await clock.advance(1_050);
+    assert.deepEqual(acted, ['late-0']);
+    loop.stop();
   });
 });

@@ -1,5 +1,6 @@
 /**
- * Schedules every job of the mesh: one heap, one timer, and one decision in flight per job.
+ * Schedules every job of the mesh: one heap, one timer (set when something is due before the next beat
+ * of the pulse, which also looks at the wall clock anew), and one decision in flight per job.
  * A job is looked at again when its time comes, when the view shows a change of it or of a calendar
  * that it uses, when a slot frees, and after each transaction. After a transaction the job rests until
  * the view has caught up with the server's answer, so that no decision is made twice from the same old
@@ -7,6 +8,7 @@
  */
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/log.ts';
+import type { SecondPulse } from '../../shared/mesh/second-pulse.ts';
 import type { JobParts, MeshView } from '../../shared/mesh/view.ts';
 import type { ActionResult } from './acting.ts';
 import { decide } from './decide.ts';
@@ -16,6 +18,7 @@ import { DueHeap } from './due-heap.ts';
 export interface JobLoopOptions {
   readonly view: MeshView;
   readonly clock: Clock;
+  readonly pulse: SecondPulse;
   readonly logger: Logger;
   /** Carries a decision out; must not throw for what can be expected of a network. */
   act(part: JobParts, action: Action): Promise<ActionResult>;
@@ -24,8 +27,8 @@ export interface JobLoopOptions {
   hasFreeSlot(): boolean;
 }
 
-/** The timer looks at the wall clock at least this often, so a stepped clock is noticed. */
-const maxTimerMs = 1_000;
+/** What is due so soon after a beat is not left to it: the others who listen come first. */
+const beatSlackMs = 20;
 const restMs = 500;
 /** After a decision that failed, which is an error of ours. */
 const afterFailureMs = 10_000;
@@ -58,6 +61,7 @@ export class JobLoop {
   #cancelTimer: (() => void) | undefined;
   #turnScheduled = false;
   #stopView: (() => void) | undefined;
+  #stopPulse: (() => void) | undefined;
   #running = false;
 
   constructor(options: JobLoopOptions) {
@@ -72,12 +76,14 @@ export class JobLoop {
       else if (change.key.kind === 'calendar') this.#considerUsers(change.key.id);
       else if ('name' in change.key && change.key.kind !== 'state') this.consider(change.key.name);
     });
+    this.#stopPulse = this.#options.pulse.add(() => this.#arm());
     this.considerAll();
   }
 
   stop(): void {
     this.#running = false;
     this.#stopView?.();
+    this.#stopPulse?.();
     this.#cancelTimer?.();
   }
 
@@ -176,8 +182,9 @@ export class JobLoop {
     if (!this.#running || this.#isFull) return;
     const nextMs = this.#heap.peekMs();
     if (nextMs === undefined) return;
-    const { clock } = this.#options;
-    const delayMs = Math.min(Math.max(0, nextMs - clock.wallMs()), maxTimerMs);
+    const { clock, pulse } = this.#options;
+    const delayMs = Math.max(0, nextMs - clock.wallMs());
+    if (delayMs > pulse.untilNextMs + beatSlackMs) return;
     this.#cancelTimer = clock.after(delayMs, () => {
       const nowMs = clock.wallMs();
       const endMs = clock.monotonicMs() + turnMs;
