@@ -19,6 +19,7 @@ import { benchHistory } from './history.ts';
 import { benchKill } from './kill.ts';
 import { benchLateness } from './lateness.ts';
 import { benchLoop } from './loop.ts';
+import { benchMaster } from './master.ts';
 import { benchRace } from './race.ts';
 import { benchReady } from './ready.ts';
 import { benchShellSurge } from './shell-surge.ts';
@@ -56,6 +57,7 @@ const benches: Readonly<Record<string, () => Promise<Figure[]>>> = {
   kill: benchKill,
   history: benchHistory,
   ready: benchReady,
+  master: benchMaster,
   simulation: benchSimulation,
 };
 

@@ -1,0 +1,192 @@
+/**
+ * A master with 100,000 jobs: how soon it is ready, how long its loop is blocked until then, its memory;
+ * and how fast it answers 50 requests a second, of every kind that the console makes, while runs begin
+ * and end and people edit; against a bare route of the same process that sends as many bytes.
+ */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { startMesh, type TestMesh } from '../support/mesh.ts';
+import { ServerProcess, waitFor } from '../support/server-process.ts';
+import { quantile, type Figure } from './figures.ts';
+import { fillHistory, fillMesh, liveOn } from './master-changes.ts';
+import {
+  LoadProcess,
+  secondOfRequests,
+  type AnsweredRequest,
+  type AskedRequest,
+  type Cursors,
+} from './master-load.ts';
+
+const jobCount = 100_000;
+const rounds = 3;
+const secondsPerRound = 8;
+const requestsPerSecond = 50;
+const eventsPerSecond = 100;
+const kinds = ['list', 'filter', 'sort', 'search', 'page', 'job', 'preview', 'overview', 'runs'];
+
+interface Start {
+  readonly process: ServerProcess;
+  readonly url: string;
+  readonly bareUrl: string;
+  readonly readyMs: number;
+  readonly blockedMs: number;
+}
+
+export async function benchMaster(): Promise<Figure[]> {
+  const [empty, many] = [await startMesh(), await startMesh()];
+  const load = new LoadProcess();
+  try {
+    await fillMesh(many, jobCount);
+    await fillHistory(many);
+    const starts: Record<'ours' | 'base', Start[]> = { ours: [], base: [] };
+    const memory: Record<'ours' | 'base', number[]> = { ours: [], base: [] };
+    const answers: Record<'ours' | 'base', AnsweredRequest[][]> = { ours: [], base: [] };
+    for (let round = 0; round < rounds; round++) {
+      const idle = await startMaster(empty);
+      starts.base.push(idle);
+      memory.base.push(rssMb(idle.process));
+      await idle.process.stop();
+      const master = await startMaster(many);
+      starts.ours.push(master);
+      const { ours, base } = await askAll(many, master, load);
+      answers.ours.push(ours);
+      answers.base.push(base);
+      memory.ours.push(rssMb(master.process));
+      await master.process.stop();
+    }
+    return [
+      ...startFigures(starts, memory),
+      ...[0.5, 0.99].map((q) => latencyFigure('all', q, answers)),
+      ...kinds.map((kind) => latencyFigure(kind, 0.99, answers)),
+    ];
+  } finally {
+    load.stop();
+    for (const mesh of [empty, many]) await mesh.stop();
+  }
+}
+
+async function askAll(mesh: TestMesh, { url, bareUrl }: Start, load: LoadProcess) {
+  const cursors = await someCursors(url);
+  const everyMs = 1_000 / requestsPerSecond;
+  const stop = new AbortController();
+  const living = liveOn(mesh, jobCount, eventsPerSecond, stop.signal);
+  try {
+    const requests = Array.from({ length: secondsPerRound }, (_, second) =>
+      secondOfRequests(second, jobCount, cursors),
+    ).flat();
+    const ours = await load.ask({ url, requests, everyMs });
+    const alike = ours.map(({ kind, bytes }): AskedRequest => ({
+      kind,
+      method: 'GET',
+      path: `/${bytes}`,
+    }));
+    return { ours, base: await load.ask({ url: bareUrl, requests: alike, everyMs }) };
+  } finally {
+    stop.abort();
+    await living;
+  }
+}
+
+const pageSchema = z.object({ nextCursor: z.string() });
+
+/** Of the first pages of each order. */
+async function someCursors(url: string): Promise<Cursors> {
+  const cursors = new Map<string, string[]>();
+  for (const sort of ['name', '-name', 'nextTick', '-nextTick', 'lastEnded', '-lastEnded']) {
+    const found: string[] = [];
+    for (let page = 0; page < 10; page++) {
+      const after = found.at(-1);
+      const query = `limit=200&sort=${sort}${after === undefined ? '' : `&cursor=${after}`}`;
+      const answer = await fetch(`${url}/api/v1/jobs?${query}`);
+      found.push(pageSchema.parse(await answer.json()).nextCursor);
+    }
+    cursors.set(sort, found);
+  }
+  return cursors;
+}
+
+async function startMaster(mesh: TestMesh): Promise<Start> {
+  const preloads = ['loop-watch.js', 'master-baseline.js'].map(
+    (file) => `--import=${fileURLToPath(new URL(file, import.meta.url))}`,
+  );
+  const main = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../master/main.js');
+  const began = performance.now();
+  const master = new ServerProcess(process.execPath, [
+    ...preloads,
+    main,
+    ...['--etcd', mesh.etcdServer.endpoints.join(',')],
+    ...['--prefix', mesh.prefix, '--history', mesh.history],
+    ...['--listen', '127.0.0.1:0'],
+  ]);
+  const found = (pattern: RegExp) => pattern.exec(master.output)?.[1];
+  const url = await waitFor(
+    async () => {
+      const listening = found(/listening on (http:\/\/127\.0\.0\.1:\d+)/);
+      if (listening === undefined) return undefined;
+      const answer = await fetch(`${listening}/readyz`).catch(() => undefined);
+      return answer?.ok === true ? listening : undefined;
+    },
+    { timeoutMs: 60_000, describe: () => `a ready master; ${master.output.slice(-1500)}` },
+  );
+  const readyMs = performance.now() - began;
+  master.signal('SIGUSR2');
+  const blocked = await waitFor(() => found(/loop blocked for (\S+) ms/), {
+    timeoutMs: 10_000,
+    describe: () => `an answer; ${master.output.slice(-500)}`,
+  });
+  const bareUrl = found(/bare route on (\S+)/) ?? '';
+  return { process: master, url, bareUrl, readyMs, blockedMs: Number(blocked) };
+}
+
+function rssMb(server: ServerProcess): number {
+  const status = readFileSync(`/proc/${server.pid}/status`, 'utf8');
+  return (Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1_024) / 1e6;
+}
+
+function startFigures(
+  starts: Record<'ours' | 'base', readonly Start[]>,
+  memory: Record<'ours' | 'base', readonly number[]>,
+): Figure[] {
+  const baseline = 'a master without jobs';
+  const figure = (what: string, unit: string, ours: readonly number[], base: readonly number[]) =>
+    ({
+      figure: `master ${what}, 100,000 jobs`,
+      unit,
+      ours,
+      baseline,
+      base,
+      better: 'less',
+    }) as const;
+  const of = (key: 'readyMs' | 'blockedMs') =>
+    [starts.ours.map((each) => each[key]), starts.base.map((each) => each[key])] as const;
+  return [
+    figure('ready', 'ms', ...of('readyMs')),
+    figure('longest block of its loop until then', 'ms', ...of('blockedMs')),
+    figure('RSS after its requests', 'MB', memory.ours, memory.base),
+  ];
+}
+
+function latencyFigure(
+  kind: string,
+  q: number,
+  { ours, base }: Record<'ours' | 'base', readonly (readonly AnsweredRequest[])[]>,
+): Figure {
+  const of = (round: readonly AnsweredRequest[]): number =>
+    quantile(
+      round.filter((answer) => kind === 'all' || answer.kind === kind).map(({ ms }) => ms),
+      q,
+    );
+  const bytes = ours.flat().filter((answer) => kind === 'all' || answer.kind === kind);
+  const meanKb = bytes.reduce((sum, answer) => sum + answer.bytes, 0) / bytes.length / 1_000;
+  return {
+    figure: `API p${q * 100}, ${kind}, ${meanKb.toFixed(0)} kB, 100,000 jobs, 50 requests a second`,
+    unit: 'ms',
+    ours: ours.map(of),
+    baseline: 'a bare koa route, as many bytes',
+    base: base.map(of),
+    better: 'less',
+    ...(q === 0.99 ? { goals: [{ of: 'ours', is: '<=', value: 50 } as const] } : {}),
+  };
+}
