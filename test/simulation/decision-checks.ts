@@ -71,14 +71,26 @@ export class DecisionChecks {
     }
   }
 
+  /** Of a commit, before what was claimed by it is looked at. */
+  noteFirstCount(book: JobBook, { cursor, job }: Changes): void {
+    const jobCreate = this.#store.get(`${root}jobs/${book.name}`)?.createRevision;
+    if (cursor?.kv === undefined || jobCreate === undefined) return;
+    if (book.firstCount?.jobCreate === jobCreate) return;
+    // Who adopts a job leaves its definition as it is.
+    book.firstCount = { jobCreate, isEdit: job !== undefined };
+  }
+
   /** A job that is made anew is a new job: what fell due before it was made is not its own. */
   notBeforeItsLife(book: JobBook, fire: FireBook, time: SimTime): void {
     if (!fire.origin.startsWith('t')) return;
     const born = book.definitions.find(({ revision }) => revision === fire.jobCreate);
     if (born === undefined) return;
     const bornMs = time.trueWallMs - time.nowMs + born.atMs;
-    // By the protocol it counts from its editor's clock; by hand, from that of the worker that adopts it.
-    const boundMs = born.definition?.base === undefined ? earlyBoundMs : editorClockMs;
+    // It counts from the clock of whoever first moves its cursor, by an edit or by adopting it; one
+    // that was put in a form to come is adopted by nobody, and counts from the first edit that follows.
+    const { firstCount } = book;
+    const isByEditor = firstCount?.jobCreate === fire.jobCreate && firstCount.isEdit;
+    const boundMs = isByEditor ? editorClockMs : earlyBoundMs;
     if (fire.tick < bornMs - boundMs) {
       const earlyMs = Math.round(bornMs - fire.tick);
       this.#bad('nothing before its own time fires', book, `${fire.fireId}, ${earlyMs} ms before`);

@@ -56,6 +56,8 @@ export class Human {
   readonly #master: MasterDeeds;
   readonly #orders: HumanOrders;
   #count = 0;
+  #deedsUnderWay = 0;
+  #isRetired = false;
   #lease: { id: string; untilMs: number } | undefined;
 
   /** What this person does more often than others, or hardly ever. */
@@ -96,6 +98,15 @@ export class Human {
     });
     this.#emphases = this.#deeds('').map(() => options.random.pick([0.1, 1, 1, 4]));
     this.#fondOf = Array.from({ length: 5 }, () => options.random.pick([0.2, 1, 1, 6]));
+  }
+
+  /** Does nothing more by itself; what it has begun goes on. */
+  retire(): void {
+    this.#isRetired = true;
+  }
+
+  get isActing(): boolean {
+    return this.#deedsUnderWay > 0;
   }
 
   /** Something a person may do; never throws for what a network does. */
@@ -227,6 +238,7 @@ export class Human {
     const { tombstoneLifeMs, process, random } = this.#options;
     if (tombstoneLifeMs === undefined) return;
     process.clock.after(tombstoneLifeMs + random.between(-50, 600), () => {
+      if (this.#isRetired) return;
       void random.pick([() => this.create(name), () => this.putByHand(name)])();
     });
   }
@@ -366,12 +378,15 @@ export class Human {
   }
 
   async #quietly(deed: () => Promise<unknown>): Promise<void> {
+    this.#deedsUnderWay++;
     try {
       await deed();
     } catch (error) {
       if (!isCronmeshError(error)) throw error;
       if (isCronmeshError(error, 'etcd-rejected')) this.#lease = undefined;
       this.#options.story.detail(this.#options.name, `gives up: ${error.message}`);
+    } finally {
+      this.#deedsUnderWay--;
     }
   }
 }

@@ -59,7 +59,14 @@ interface DefinitionPoint {
 /** What a backup of etcd knows of a job. */
 export type JobBookBackup = Pick<
   JobBook,
-  'definitions' | 'accounted' | 'newestCursor' | 'claimed' | 'requests' | 'retried' | 'fires'
+  | 'definitions'
+  | 'accounted'
+  | 'newestCursor'
+  | 'firstCount'
+  | 'claimed'
+  | 'requests'
+  | 'retried'
+  | 'fires'
 >;
 
 export class JobBook {
@@ -67,6 +74,8 @@ export class JobBook {
   definitions: DefinitionPoint[] = [];
   accounted = new Set<number>();
   newestCursor = 0;
+  /** Who first moved the cursor in the life that began at that create revision. */
+  firstCount: { readonly jobCreate: number; readonly isEdit: boolean } | undefined;
   claimed = new Set<string>();
   requests = new Set<string>();
   retried = new Set<string>();
@@ -82,6 +91,7 @@ export class JobBook {
       definitions: [...this.definitions],
       accounted: new Set(this.accounted),
       newestCursor: this.newestCursor,
+      firstCount: this.firstCount,
       claimed: new Set(this.claimed),
       requests: new Set(this.requests),
       retried: new Set(this.retried),
@@ -95,6 +105,7 @@ export class JobBook {
     this.definitions = [...known.definitions];
     this.accounted = new Set(known.accounted);
     this.newestCursor = known.newestCursor;
+    this.firstCount = known.firstCount;
     this.claimed = new Set(known.claimed);
     this.requests = new Set(known.requests);
     this.retried = new Set(known.retried);

@@ -96,6 +96,7 @@ export class Ledger {
   }
 
   #apply(book: JobBook, changes: Changes, revision: number): void {
+    this.#checks.noteFirstCount(book, changes);
     const accounts = this.#newAccounts(book, changes, revision);
     if (changes.cursor !== undefined) this.#moveCursor(book, changes.cursor, accounts);
     else if (accounts.length > 0) {
@@ -309,8 +310,7 @@ export class Ledger {
     }
     // A run of a trigger must have used the trigger up.
     for (const [id, { kv, previous }] of changes.fires) {
-      if (kv === undefined || previous !== undefined || parse(kv.value)['cause'] === 'tick')
-        continue;
+      if (kv === undefined || previous || parse(kv.value)['cause'] === 'tick') continue;
       if (!changes.triggers.some(([trigger, event]) => trigger === id && event.kv === undefined)) {
         this.#bad('one account a trigger', book, `${id} was claimed without its trigger`);
       }

@@ -241,6 +241,7 @@ class World {
     await this.#until(this.#time.nowMs + this.#regime.calmMs);
     this.#ledger.mustRunFromMs = Infinity;
     this.#ledger.calendars.mustTellFromMs = Infinity;
+    await this.#peopleGoHome();
     for (const name of this.#jobs) void first?.settleDown(name);
     this.#story.tell('world', 'every job is paused');
     const endMs = this.#time.nowMs + quietLimitMs;
@@ -272,6 +273,16 @@ class World {
       events: this.#time.eventCount,
       commits: this.#etcd.revision,
     };
+  }
+
+  /** What somebody has begun must not land in the quiet. */
+  async #peopleGoHome(): Promise<void> {
+    for (const human of this.#humans) human.retire();
+    const endMs = this.#time.nowMs + quietLimitMs;
+    while (this.#humans.some(({ isActing }) => isActing) && this.#time.nowMs < endMs) {
+      await this.#until(this.#time.nowMs + 100);
+      if (this.#isBroken()) return;
+    }
   }
 
   #isBroken(): boolean {
