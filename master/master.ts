@@ -21,6 +21,7 @@ import { meshRoutes } from './api/mesh-routes.ts';
 import { withOpenApi } from './api/openapi-routes.ts';
 import { orderAnswerRoutes } from './api/order-answer-routes.ts';
 import { ordersRoutes } from './api/orders-routes.ts';
+import { outputRoutes } from './api/output-routes.ts';
 import { runsRoutes } from './api/runs-routes.ts';
 import { CalendarEditor } from './calendars/calendar-editor.ts';
 import { CalendarUses } from './calendars/calendar-uses.ts';
@@ -46,6 +47,7 @@ import { writeUnderCluster } from './live/restore-sight.ts';
 import { StoreHealth } from './live/store-health.ts';
 import { OpenFires } from './runs/open-fires.ts';
 import { OutputFeeds } from './runs/output-feed.ts';
+import { WatchMarks } from './runs/watch-marks.ts';
 
 export interface MasterDeps {
   readonly logger: Logger;
@@ -59,7 +61,8 @@ export interface Master extends Component {
   readonly routes: readonly Route[];
 }
 
-const maxStreams = 256;
+/** A thousand people may watch one run; each costs a socket, and little else. */
+const maxStreams = 4_096;
 
 /** Throws `config-invalid` for TLS files or a history URL that are of no use. */
 export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
@@ -89,7 +92,8 @@ export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
   const editor = new JobEditor(etcd, keys, clock);
   const streams = new EventStreams(clock, maxStreams);
   const hub = new ChangeHub(link, clock);
-  const feeds = new OutputFeeds(store, clock, logger);
+  const marks = new WatchMarks(client, keys, clock, logger);
+  const feeds = new OutputFeeds({ store, openFires, marks, clock, logger });
   const requests = new RequestCounter();
   const parts = {
     version: productVersion(),
@@ -119,6 +123,7 @@ export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
       ...ordersRoutes({ link, openFires, store, requests: runRequests }),
       ...orderAnswerRoutes({ link, openFires, store }),
       ...runsRoutes(parts),
+      ...outputRoutes(parts),
       ...meshRoutes(parts),
       ...healthRoutes(parts),
     ],

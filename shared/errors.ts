@@ -8,6 +8,7 @@ export const errorCatalogue = {
   'request-invalid': { status: 400, retryable: false },
   'body-malformed': { status: 400, retryable: false },
   'body-too-large': { status: 413, retryable: false },
+  'range-invalid': { status: 416, retryable: false },
   'media-type-unsupported': { status: 415, retryable: false },
   'job-invalid': { status: 422, retryable: false },
   'calendar-invalid': { status: 422, retryable: false },

@@ -265,8 +265,11 @@ export class MeshWorker implements Component {
     const stop = view.onChange((change) => {
       if (change.type === 'resync') {
         runs.applyAllOrders();
+        runs.applyAllWatches();
       } else if (change.key.kind === 'killer' && !change.deleted) {
         runs.applyOrders(change.key.name);
+      } else if (change.key.kind === 'watch') {
+        runs.applyWatch(change.key.id);
       } else if (change.key.kind === 'worker' && !change.deleted && change.key.id !== workerId) {
         const beat = view.snapshot.workers.get(change.key.id);
         if (beat !== undefined) fleetClock.sawBeat(change.key.id, beat.value.wallMs);

@@ -1,5 +1,5 @@
 /**
- * Server-sent events to one client, and the house of all of them: how many there may be, the
+ * Streams to one client, of server-sent events or of plain text, and the house of all of them: how many there may be, the
  * heartbeats that keep proxies from giving up, and the orderly end. A client that does not read is
  * seen by `bufferedBytes`; nothing here buffers without the sender knowing.
  */
@@ -14,20 +14,32 @@ const retryMs = 2_000;
 /** After an orderly end the client should be elsewhere soon: another master stands behind the proxy. */
 const retryAfterEndMs = 500;
 
-export interface EventStream {
+export interface ByteStream {
   /** Waiting in memory for a client that does not read. */
   readonly bufferedBytes: number;
+  write(data: string | Buffer): void;
+  end(): void;
+  onOver(callback: () => void): void;
+}
+
+/** What is written to it is events that encodeEvent() made: one text may go to many clients. */
+export interface EventStream extends ByteStream {
   /** `id` is what a reconnecting client sends as Last-Event-ID. */
   send(event: string, data: unknown, id?: string): void;
   /** Ends it; the client comes back by itself, soon. */
   end(): void;
-  onOver(callback: () => void): void;
+}
+
+export function encodeEvent(event: string, data: unknown, id?: string): string {
+  const idLine = id === undefined ? '' : `id: ${id}\n`;
+  return `${idLine}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
 export class EventStreams implements Component {
   readonly #clock: Clock;
   readonly #limit: number;
   readonly #open = new Set<OpenStream>();
+  readonly #events = new Set<OpenEventStream>();
   #cancelHeartbeat: (() => void) | undefined;
   #stopped = false;
 
@@ -42,6 +54,22 @@ export class EventStreams implements Component {
 
   /** Throws `busy` when there are too many, or the master is about to stop. */
   open(begin: (stream: EventStream) => void): Reply {
+    const stream = this.#add(new OpenEventStream());
+    this.#events.add(stream);
+    stream.onOver(() => this.#events.delete(stream));
+    stream.comment(`retry: ${retryMs}`);
+    begin(stream);
+    return replyOf(stream, 'text/event-stream; charset=utf-8');
+  }
+
+  /** Text as it comes, with nothing between, for clients that are no browsers. Throws as open(). */
+  openText(begin: (stream: ByteStream) => void): Reply {
+    const stream = this.#add(new OpenStream());
+    begin(stream);
+    return replyOf(stream, 'text/plain; charset=utf-8');
+  }
+
+  #add<T extends OpenStream>(stream: T): T {
     if (this.#stopped || this.#open.size >= this.#limit) {
       throw new CronmeshError(
         'busy',
@@ -50,22 +78,14 @@ export class EventStreams implements Component {
           : `This master serves ${this.#limit} live streams already.`,
       );
     }
-    const stream = new OpenStream();
     this.#open.add(stream);
     stream.onOver(() => this.#open.delete(stream));
-    stream.comment(`retry: ${retryMs}`);
-    begin(stream);
-    return {
-      status: 200,
-      type: 'text/event-stream; charset=utf-8',
-      content: stream.body,
-      headers: { 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' },
-    };
+    return stream;
   }
 
   async start(): Promise<void> {
     this.#cancelHeartbeat ??= this.#clock.after(heartbeatMs, () => {
-      for (const stream of this.#open) stream.comment(': still here');
+      for (const stream of this.#events) stream.comment(': still here');
       this.#cancelHeartbeat = undefined;
       if (!this.#stopped) void this.start();
     });
@@ -79,7 +99,13 @@ export class EventStreams implements Component {
   }
 }
 
-class OpenStream implements EventStream {
+function replyOf({ body }: OpenStream, type: string): Reply {
+  const headers = { 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' };
+  return { status: 200, type, content: body, headers };
+}
+
+/** Bytes to one client for as long as there are some. */
+class OpenStream implements ByteStream {
   // Nothing to do on read(): whoever sends looks at what is buffered.
   readonly body = new Readable({ read: () => undefined, highWaterMark: 64 * 1024 });
   #over = false;
@@ -94,19 +120,12 @@ class OpenStream implements EventStream {
     return this.body.readableLength;
   }
 
-  send(event: string, data: unknown, id?: string): void {
-    const idLine = id === undefined ? '' : `id: ${id}\n`;
-    this.#write(`${idLine}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
-  }
-
-  /** A line that is no event: a comment, or a field of the stream itself. */
-  comment(line: string): void {
-    this.#write(`${line}\n\n`);
+  write(data: string | Buffer): void {
+    if (!this.#over) this.body.push(data);
   }
 
   end(): void {
     if (this.#over) return;
-    this.comment(`retry: ${retryAfterEndMs}`);
     this.body.push(null);
     this.#finish();
   }
@@ -116,13 +135,25 @@ class OpenStream implements EventStream {
     else this.#callbacks.push(callback);
   }
 
-  #write(text: string): void {
-    if (!this.#over) this.body.push(text);
-  }
-
   #finish(): void {
     if (this.#over) return;
     this.#over = true;
     for (const callback of this.#callbacks.splice(0)) callback();
+  }
+}
+
+class OpenEventStream extends OpenStream implements EventStream {
+  send(event: string, data: unknown, id?: string): void {
+    this.write(encodeEvent(event, data, id));
+  }
+
+  /** A line that is no event: a comment, or a field of the stream itself. */
+  comment(line: string): void {
+    this.write(`${line}\n\n`);
+  }
+
+  override end(): void {
+    this.comment(`retry: ${retryAfterEndMs}`);
+    super.end();
   }
 }

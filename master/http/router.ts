@@ -2,6 +2,7 @@
  * From the table of routes to koa: dispatch, HEAD beside every GET, OPTIONS and 405 with Allow, the
  * console's files, and a problem document for what is not there.
  */
+import { Readable } from 'node:stream';
 import Router from '@koa/router';
 import type { Context } from 'koa';
 import { CronmeshError, renderGot } from '../../shared/errors.ts';
@@ -73,7 +74,12 @@ function send(context: Context, reply: Reply): void {
     context.body = JSON.stringify(reply.json);
   } else if ('content' in reply) {
     context.type = reply.type;
-    context.body = reply.content;
+    if (context.method === 'HEAD' && reply.content instanceof Readable) {
+      // Nobody will read it; what feeds it learns so at once.
+      reply.content.destroy();
+    } else {
+      context.body = reply.content;
+    }
   } else {
     context.body = null;
   }

@@ -39,6 +39,8 @@ export interface HistoryStore extends Component {
   ): Promise<ReadonlyMap<string, readonly HistoryRow[]>>;
   /** Chunks from the one that holds byte `fromOffset`, whole chunks, at most about `maxBytes`. */
   readOutput(runId: string, fromOffset: number, maxBytes: number): Promise<readonly OutputChunk[]>;
+  /** The byte after the last one that is stored of the run's output; 0 when there is none. */
+  outputEnd(runId: string): Promise<number>;
   /** Throws when the store cannot be used now. */
   ping(): Promise<void>;
 }

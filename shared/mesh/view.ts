@@ -77,6 +77,8 @@ export interface MeshSnapshot {
   readonly sessions: Map<string, Held<SessionValue>>;
   readonly workers: Map<string, Held<WorkerValue>>;
   readonly calendars: Map<string, CalendarEntry>;
+  /** Ids of runs whose output somebody watches. */
+  readonly watched: Set<string>;
   /** Every key of the mesh's own that this version cannot read, by key. */
   readonly unreadable: Map<string, UnreadableKey>;
 }
@@ -200,6 +202,7 @@ function emptySnapshot(): MeshSnapshot {
     sessions: new Map(),
     workers: new Map(),
     calendars: new Map(),
+    watched: new Set(),
     unreadable: new Map(),
   };
 }
@@ -291,6 +294,9 @@ function applyPut(
       part.orders = withEntry(part.orders, key.id ?? '', heldOrder(kv));
       return;
     }
+    case 'watch':
+      snapshot.watched.add(key.id);
+      return;
     case 'once':
       return;
   }
@@ -310,6 +316,9 @@ function applyDelete(snapshot: MeshSnapshot, key: ParsedKey, text: string): void
       return;
     case 'calendar':
       snapshot.calendars.delete(key.id);
+      return;
+    case 'watch':
+      snapshot.watched.delete(key.id);
       return;
     case 'once':
       return;

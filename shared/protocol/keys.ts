@@ -32,6 +32,8 @@ export interface Keys {
   /** Those of them that stand for queued ticks. */
   queued(name: string): KeyRange;
   once(requestId: string): string;
+  /** Somebody watches the run's output. */
+  watch(runId: string): string;
   /** An order against all runs of the job, or against the named run. */
   killer(name: string, runId?: string): string;
   done(name: string, id: string): string;
@@ -44,8 +46,8 @@ export interface Keys {
 export type ParsedKey =
   | { readonly kind: 'cluster' }
   | { readonly kind: 'job' | 'cursor' | 'state'; readonly name: string }
-  /** Of a calendar, its name. */
-  | { readonly kind: 'session' | 'worker' | 'once' | 'calendar'; readonly id: string }
+  /** Of a calendar, its name; of a watch, the run's id. */
+  | { readonly kind: 'session' | 'worker' | 'once' | 'calendar' | 'watch'; readonly id: string }
   | {
       readonly kind: 'fire' | 'trigger' | 'done' | 'slot';
       readonly name: string;
@@ -81,6 +83,7 @@ export function createKeys(prefix: string): Keys {
       rangeEnd: prefixEnd(`${root}trigger/${name}/${queuedMark}`),
     }),
     once: (requestId) => `${root}once/${requestId}`,
+    watch: (runId) => `${root}watch/${runId}`,
     killer: (name, runId) => `${root}killer/${name}${runId === undefined ? '' : `/${runId}`}`,
     done: (name, id) => `${root}done/${name}/${id}`,
     dones: (name) => ({ key: `${root}done/${name}/`, rangeEnd: prefixEnd(`${root}done/${name}/`) }),
@@ -106,11 +109,12 @@ const namedKinds: Readonly<Record<string, 'job' | 'cursor' | 'state'>> = {
   cursor: 'cursor',
   state: 'state',
 };
-const idKinds: Readonly<Record<string, 'session' | 'worker' | 'once' | 'calendar'>> = {
+const idKinds: Readonly<Record<string, 'session' | 'worker' | 'once' | 'calendar' | 'watch'>> = {
   session: 'session',
   workers: 'worker',
   once: 'once',
   calendars: 'calendar',
+  watch: 'watch',
 };
 const pairKinds: Readonly<Record<string, 'fire' | 'trigger' | 'done' | 'slot'>> = {
   lock: 'fire',

@@ -17,6 +17,7 @@ import { judge, printTable, type Figure } from './figures.ts';
 import { benchFailover } from './failover.ts';
 import { benchHistory } from './history.ts';
 import { benchKill } from './kill.ts';
+import { benchLiveTail } from './live-tail.ts';
 import { benchLateness } from './lateness.ts';
 import { benchLoop } from './loop.ts';
 import { benchMaster } from './master.ts';
@@ -56,6 +57,7 @@ const benches: Readonly<Record<string, () => Promise<Figure[]>>> = {
   loop: benchLoop,
   kill: benchKill,
   history: benchHistory,
+  'live-tail': benchLiveTail,
   ready: benchReady,
   master: benchMaster,
   simulation: benchSimulation,

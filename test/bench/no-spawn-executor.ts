@@ -56,6 +56,7 @@ export class NoSpawnExecutor implements Executor {
       runId: spec.runId,
       result,
       kill: () => undefined,
+      hurryOutput: () => undefined,
     });
     const startedAt = systemClock.wallMs();
     const none = { outputBytes: 0, outputTruncated: false };

@@ -118,6 +118,7 @@ export class SimExecutor implements Executor {
       runId: spec.runId,
       result,
       kill: (reason, graceMs) => this.#kill(run, reason, graceMs ?? spec.killGraceMs),
+      hurryOutput: () => undefined,
     };
   }
 

@@ -141,6 +141,10 @@ export class SimSpool implements Spool {
     };
   }
 
+  hurry(): () => void {
+    return () => undefined;
+  }
+
   async drained(signal: AbortSignal): Promise<void> {
     const { disk, process } = this.#options;
     while (disk.pending.length > 0 && !signal.aborted) {

@@ -28,6 +28,9 @@ export function describeOutput(makeStore: MakeStore): void {
         assert.deepEqual(await readAt(store, 0, 20), [zero, ten]);
         assert.deepEqual(await readAt(store, 12, 19), [ten]);
         assert.deepEqual(await readAt(store, 12, 1), [ten], 'at least one chunk');
+        assert.equal(await store.outputEnd('r1'), 30);
+        assert.equal(await store.outputEnd('r10'), 14);
+        assert.equal(await store.outputEnd('none'), 0);
       });
     });
 

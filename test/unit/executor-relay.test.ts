@@ -66,6 +66,22 @@ function createRelay(maxBytes: number): {
   return { clock, relay, pieces };
 }
 
+test('while somebody waits for it, what is there goes at once, and then every 20 ms', () => {
+  const { clock, relay, pieces } = createRelay(1000);
+  relay.push('stdout', Buffer.from('a'));
+  relay.hurry(true);
+  assert.deepEqual(pieces, ['1000 stdout@0 a']);
+  relay.push('stdout', Buffer.from('b'));
+  clock.advanceTo(1020);
+  assert.deepEqual(pieces.slice(1), ['1000 stdout@1 b']);
+  relay.hurry(false);
+  relay.push('stdout', Buffer.from('c'));
+  clock.advanceTo(1100);
+  assert.equal(pieces.length, 2);
+  clock.advanceTo(1120);
+  assert.deepEqual(pieces.slice(2), ['1020 stdout@2 c']);
+});
+
 test('chunks of one stream are joined for 100 ms', () => {
   const { clock, relay, pieces } = createRelay(1000);
   relay.push('stdout', Buffer.from('a'));

@@ -130,6 +130,7 @@ class GuardianExecutor implements Executor {
       runId: spec.runId,
       result: run.result,
       kill: (reason, graceMs) => this.#kill(run, reason, graceMs ?? spec.killGraceMs),
+      hurryOutput: (isHurried) => this.#hurry(run, isHurried),
     };
   }
 
@@ -163,6 +164,7 @@ class GuardianExecutor implements Executor {
         maxOutputBytes: finite(spec.maxOutputBytes),
       },
     });
+    if (run.isHurried) this.#hurry(run, true);
   }
 
   #kill(run: PooledRun, reason: string, graceMs: number): void {
@@ -170,6 +172,11 @@ class GuardianExecutor implements Executor {
     run.killReason ??= reason;
     if (run.sentTo === undefined) run.settleHere('kill', reason);
     else run.sentTo.send({ type: 'kill', id: run.id, graceMs: finite(graceMs) });
+  }
+
+  #hurry(run: PooledRun, isHurried: boolean): void {
+    run.isHurried = isHurried;
+    if (!run.over) run.sentTo?.send({ type: 'hurry', id: run.id, isHurried });
   }
 
   #watchWaiting(run: PooledRun): void {

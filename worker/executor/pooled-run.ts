@@ -35,6 +35,8 @@ export class PooledRun {
   confirmedAtMs = 0;
   killReason: string | undefined;
   receivedBytes = 0;
+  /** Somebody waits for its output. */
+  isHurried = false;
 
   constructor(options: PooledRunOptions) {
     this.id = options.id;

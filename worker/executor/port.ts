@@ -49,7 +49,7 @@ export interface OutputPiece {
 
 export interface RunListener {
   onStarted(startedAt: number, pid: number): void;
-  /** Called in order; at most about every 100 ms a stream, coalesced. */
+  /** Called in order; at most about every 100 ms a stream, coalesced (20 ms when hurried). */
   onOutput(piece: OutputPiece): void;
 }
 
@@ -59,6 +59,8 @@ export interface RunHandle {
   readonly result: Promise<RunResult>;
   /** TERM to the whole process tree, KILL after the grace (default: the spec's). Idempotent. */
   kill(reason: string, graceMs?: number): void;
+  /** Whether somebody waits for the output: pieces come sooner then, and are smaller. */
+  hurryOutput(isHurried: boolean): void;
 }
 
 export interface Executor extends Component {

@@ -63,6 +63,9 @@ export class Guardian {
       case 'kill':
         this.#runs.get(message.id)?.end('kill', message.graceMs);
         break;
+      case 'hurry':
+        this.#runs.get(message.id)?.hurryOutput(message.isHurried);
+        break;
       case 'ping':
         this.#channel.write([encodeMessage({ type: 'pong' })]);
         break;

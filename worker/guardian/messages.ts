@@ -24,6 +24,7 @@ export type ToGuardian =
   | StartMessage
   | { readonly type: 'deadline'; readonly deadlineMs: number }
   | { readonly type: 'kill'; readonly id: number; readonly graceMs: number }
+  | { readonly type: 'hurry'; readonly id: number; readonly isHurried: boolean }
   | { readonly type: 'ping' };
 
 export interface OutputMessage {
@@ -91,6 +92,7 @@ const toGuardianTypes: ReadonlySet<unknown> = new Set<ToGuardian['type']>([
   'start',
   'deadline',
   'kill',
+  'hurry',
   'ping',
 ]);
 const fromGuardianTypes: ReadonlySet<unknown> = new Set<FromGuardian['type']>([

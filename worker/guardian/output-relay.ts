@@ -1,12 +1,13 @@
 /**
  * A run's output on its way to the worker: both streams in the order of their arrival under one
- * running offset, joined into pieces of about 64 KiB or 100 ms, whichever is first. Beyond the cap
+ * running offset, joined into pieces of about 64 KiB or 100 ms (20 ms while somebody waits for it), whichever is first. Beyond the cap
  * the bytes are counted and dropped, so that a run is never held up by its cap.
  */
 import type { Clock } from '../../shared/clock.ts';
 import { pooledBufferBytes, type BufferPool } from './buffer-pool.ts';
 
 const pieceMs = 100;
+const hurriedPieceMs = 20;
 /** Most runs say little, and hold no pooled buffer for it. */
 const pooledFromBytes = 4 * 1024;
 
@@ -34,6 +35,7 @@ export class OutputRelay {
   #pooled: Buffer | undefined;
   #bytes = 0;
   #cancelFlush: (() => void) | undefined;
+  #pieceMs = pieceMs;
 
   constructor(clock: Clock, pool: BufferPool, maxBytes: number, send: SendPiece) {
     this.#clock = clock;
@@ -63,6 +65,12 @@ export class OutputRelay {
     }
   }
 
+  /** Whether somebody waits for the output. */
+  hurry(isHurried: boolean): void {
+    this.#pieceMs = isHurried ? hurriedPieceMs : pieceMs;
+    if (isHurried) this.flush();
+  }
+
   /** Sends what is waiting; nothing (and no timer) is left behind. */
   flush(): void {
     this.#cancelFlush?.();
@@ -83,7 +91,7 @@ export class OutputRelay {
     if (this.#bytes + chunk.length > pooledBufferBytes) this.flush();
     if (this.#bytes === 0) {
       this.#at = this.#clock.wallMs();
-      this.#cancelFlush = this.#clock.after(pieceMs, () => this.flush());
+      this.#cancelFlush = this.#clock.after(this.#pieceMs, () => this.flush());
     }
     if (this.#pooled === undefined && this.#bytes + chunk.length < pooledFromBytes) {
       this.#small.push(Buffer.from(chunk));

@@ -144,6 +144,11 @@ export class RunProcess {
     }
   }
 
+  /** As of RunHandle. */
+  hurryOutput(isHurried: boolean): void {
+    this.#deps.output.hurry(isHurried);
+  }
+
   /** KILL, as far as it goes at once: the guardian is about to end. */
   abandon(): void {
     if (!this.#treeOver) this.#tree?.abandon();

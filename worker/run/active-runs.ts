@@ -1,7 +1,8 @@
 /**
  * The runs this worker has in hand, from the won claim to the settled completion. It starts them
  * (transaction 3), kills them on orders (15), takes them along into a new session (10) and ends them
- * (7): outcome on disk and held, then the completion, then release to the store, always.
+ * (7): outcome on disk and held, then the completion, then release to the store, always. Output that
+ * somebody watches goes to the store without waiting for company.
  */
 import type { Clock, Random } from '../../shared/clock.ts';
 import type { EtcdKv } from '../../shared/etcd/port.ts';
@@ -65,6 +66,7 @@ export class ActiveRuns {
   /** Slots promised to claims that are under way. */
   #promised = 0;
   #isOpened = false;
+  #relaxSpool: (() => void) | undefined;
 
   constructor(options: ActiveRunsOptions) {
     this.#options = options;
@@ -152,6 +154,34 @@ export class ActiveRuns {
     }
   }
 
+  /** Whether somebody watches the run's output may have changed. */
+  applyWatch(runId: string): void {
+    const run = this.#runs.get(runId);
+    if (run === undefined) return;
+    run.handle?.hurryOutput(this.#isWatched(runId));
+    this.#hurrySpool();
+  }
+
+  applyAllWatches(): void {
+    for (const [runId, { handle }] of this.#runs) handle?.hurryOutput(this.#isWatched(runId));
+    this.#hurrySpool();
+  }
+
+  #isWatched(runId: string): boolean {
+    return this.#options.view.snapshot.watched.has(runId);
+  }
+
+  #hurrySpool(): void {
+    const { watched } = this.#options.view.snapshot;
+    let isHurried = false;
+    for (const runId of watched) isHurried ||= this.#runs.has(runId);
+    if (isHurried) this.#relaxSpool ??= this.#options.spool.hurry();
+    else {
+      this.#relaxSpool?.();
+      this.#relaxSpool = undefined;
+    }
+  }
+
   applyAllOrders(): void {
     const names = new Set([...this.#runs.values()].map((run) => run.won.entry.name));
     for (const name of names) this.applyOrders(name);
@@ -179,6 +209,7 @@ export class ActiveRuns {
       await this.#startAndWait(run);
     } finally {
       this.#runs.delete(run.fire.runId);
+      if (this.#relaxSpool !== undefined) this.#hurrySpool();
       this.#options.onChange();
       const { outcome, fire } = run;
       if (outcome !== undefined) this.#options.onEnded(run.won.entry.name, fire.runId, outcome);
@@ -265,6 +296,7 @@ export class ActiveRuns {
       startBy,
     );
     if (run.killReason !== undefined) run.handle.kill(run.killReason);
+    if (this.#isWatched(run.fire.runId)) this.applyWatch(run.fire.runId);
     return run.handle.result;
   }
 }

@@ -36,6 +36,8 @@ export interface Spool extends Component {
   /** Held entries found on disk at start, oldest first, that nobody released yet. */
   held(): readonly HeldEntry[];
   state(): SpoolState;
+  /** Until the returned function is called, what is on disk goes to the store at once. */
+  hurry(): () => void;
   /** Resolves when everything released is in the store, or the signal aborts. */
   drained(signal: AbortSignal): Promise<void>;
 }

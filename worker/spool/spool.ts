@@ -151,6 +151,10 @@ class DiskSpool implements Spool {
     };
   }
 
+  hurry(): () => void {
+    return this.#parts?.drain.hurry() ?? (() => undefined);
+  }
+
   async drained(signal: AbortSignal): Promise<void> {
     await this.#drain(this.#running(), signal);
   }

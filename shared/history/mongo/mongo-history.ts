@@ -34,7 +34,7 @@ import {
 import { loadDriver, type Driver } from './driver.ts';
 import { createIndexes } from './indexes.ts';
 import { isDuplicateKey, storeErrorOf } from './mongo-errors.ts';
-import { lastRunsPipelines, listRunsQuery, readChunks } from './mongo-reads.ts';
+import { lastRunsPipelines, listRunsQuery, readChunks, readOutputEnd } from './mongo-reads.ts';
 
 const serverSelectionTimeoutMs = 3000;
 const connectTimeoutMs = 3000;
@@ -150,6 +150,11 @@ export class MongoHistory implements HistoryStore {
   ): Promise<readonly OutputChunk[]> {
     const range = parseOutputRange({ runId, fromOffset, maxBytes });
     return this.#call(() => readChunks(this.#output, range));
+  }
+
+  async outputEnd(runId: string): Promise<number> {
+    const id = parseRowId(runId);
+    return this.#call(() => readOutputEnd(this.#output, id));
   }
 
   get #rows(): Collection<RowDocument> {

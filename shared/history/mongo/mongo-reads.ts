@@ -75,6 +75,17 @@ export async function readChunks(
   return found.map(chunkFrom);
 }
 
+export async function readOutputEnd(
+  output: Collection<ChunkDocument>,
+  runId: string,
+): Promise<number> {
+  const { atOrBefore, sizes } = chunkFilters(runId, Number.MAX_SAFE_INTEGER);
+  const [last] = await output.find(atOrBefore, { ...sizes, sort: { _id: -1 }, limit: 1 }).toArray();
+  if (last === undefined) return 0;
+  const { offset, length } = sizeOf(last);
+  return offset + length;
+}
+
 /** By _id alone, which the index bounds; runId sets apart an id that is another one's prefix. */
 export function chunkFilters(
   runId: string,

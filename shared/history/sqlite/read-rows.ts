@@ -124,6 +124,15 @@ export function readOutput(file: HistoryFile, range: OutputRange): OutputChunk[]
   return z.array(chunkSchema).parse(file.all(chunksSql, [runId, window.first, window.last]));
 }
 
+export function outputEnd(file: HistoryFile, runId: string): number {
+  const [last] = z.array(sizeSchema).parse(file.all(lastChunkSql, [runId]));
+  return last === undefined ? 0 : last.offset + last.length;
+}
+
+export const lastChunkSql = `
+  SELECT first_byte AS offset, length(data) AS length FROM output
+  WHERE run_id = ? ORDER BY first_byte DESC LIMIT 1`;
+
 export const chunkSizesSql = `
   SELECT first_byte AS offset, length(data) AS length FROM output
   WHERE run_id = ? AND first_byte >= coalesce(

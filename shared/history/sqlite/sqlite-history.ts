@@ -73,6 +73,10 @@ export class SqliteHistory implements HistoryStore {
     return unpackChunks(await this.#reader.call('readOutput', range));
   }
 
+  async outputEnd(runId: string): Promise<number> {
+    return this.#reader.call('outputEnd', parseRowId(runId));
+  }
+
   #rowsOf(answer: RowsAnswer): readonly HistoryRow[] {
     if (answer.unreadable.length > 0) {
       this.#logger.warn({ ids: answer.unreadable }, 'history rows cannot be read');

@@ -7,7 +7,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { isCronmeshError, type ErrorCode } from '../../errors.ts';
 import { HistoryFile } from './history-file.ts';
-import { getRun, lastRuns, listRuns, readOutput } from './read-rows.ts';
+import { getRun, lastRuns, listRuns, outputEnd, readOutput } from './read-rows.ts';
 import {
   packChunks,
   unpackRecords,
@@ -59,6 +59,8 @@ function answerOf(request: ThreadRequest): { answer: unknown; transfer?: readonl
       const answer = packChunks(readOutput(file, request.ask));
       return { answer, transfer: [answer.bytes] };
     }
+    case 'outputEnd':
+      return { answer: outputEnd(file, request.ask) };
   }
 }
 

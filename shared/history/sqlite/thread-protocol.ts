@@ -35,6 +35,7 @@ export interface SqliteCalls {
   getRun: { ask: string; answer: RowsAnswer };
   lastRuns: { ask: { jobs: readonly string[]; limit: number }; answer: RowsAnswer };
   readOutput: { ask: OutputRange; answer: PackedChunks };
+  outputEnd: { ask: string; answer: number };
   close: { ask: null; answer: null };
 }
 
