@@ -38,6 +38,7 @@ import { HeldUpJobs } from './jobs/held-up-jobs.ts';
 import { JobEditor } from './jobs/job-editor.ts';
 import { JobIndex } from './jobs/job-index.ts';
 import { JobQueries } from './jobs/job-query.ts';
+import { JobSearch } from './jobs/job-search.ts';
 import { NextTicks } from './jobs/next-ticks.ts';
 import { RunRequests } from './jobs/run-requests.ts';
 import { FleetTime } from './live/fleet-time.ts';
@@ -45,6 +46,7 @@ import { ChangeHub } from './live/change-hub.ts';
 import { MeshLink } from './live/mesh-link.ts';
 import { writeUnderCluster } from './live/restore-sight.ts';
 import { StoreHealth } from './live/store-health.ts';
+import { LastRuns } from './runs/last-runs.ts';
 import { OpenFires } from './runs/open-fires.ts';
 import { OutputFeeds } from './runs/output-feed.ts';
 import { WatchMarks } from './runs/watch-marks.ts';
@@ -86,15 +88,19 @@ export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
   const link = new MeshLink(client, keys, clock);
   const etcd = writeUnderCluster(client, keys, link);
   const index = new JobIndex(link.view);
+  const search = new JobSearch(index);
   const openFires = new OpenFires(link.view);
   const nextTicks = new NextTicks(link.view);
   const calendarUses = new CalendarUses(link.view);
+  const heldUp = new HeldUpJobs(link.view, calendarUses, clock);
   const editor = new JobEditor(etcd, keys, clock);
   const streams = new EventStreams(clock, maxStreams);
   const hub = new ChangeHub(link, clock);
   const marks = new WatchMarks(client, keys, clock, logger);
   const feeds = new OutputFeeds({ store, openFires, marks, clock, logger });
   const requests = new RequestCounter();
+  const storeHealth = new StoreHealth(store, clock);
+  const lastRuns = new LastRuns({ view: link.view, store, storeHealth, clock });
   const parts = {
     version: productVersion(),
     etcd,
@@ -109,10 +115,11 @@ export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
     feeds,
     requests,
     clock,
-    storeHealth: new StoreHealth(store, clock),
-    queries: new JobQueries(index, nextTicks, link.view),
+    storeHealth,
+    lastRuns,
+    queries: new JobQueries({ index, search, nextTicks, heldUp }),
     calendarUses,
-    heldUp: new HeldUpJobs(link.view, calendarUses, clock),
+    heldUp,
     calendarEditor: new CalendarEditor(etcd, keys, link, calendarUses),
   };
   const runRequests = new RunRequests(etcd, keys, editor, clock, random);
@@ -181,6 +188,8 @@ export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
     routes,
     start: once(start),
     stop: once(async () => {
+      lastRuns.stop();
+      search.stop();
       index.stop();
       openFires.stop();
       await release();

@@ -118,18 +118,15 @@ function metricsText(deps: HealthDeps): string {
   const { version, link, index, openFires, streams, requests } = deps;
   const workers = { ready: 0, draining: 0, blocked: 0 };
   for (const { value } of link.view.snapshot.workers.values()) workers[value.state]++;
+  const [paused, quarantined] = [index.count('paused'), index.count('quarantined')];
   const build = { version, node: process.version };
   return [
     renderMetric('cronmesh_build_info', 'gauge', 'Always 1.', [{ labels: build, value: 1 }]),
-    renderMetric(
-      'cronmesh_jobs',
-      'gauge',
-      'Jobs, by what stands in the way of their schedule.',
-      (['active', 'paused', 'quarantined'] as const).map((kind) => ({
-        labels: { kind },
-        value: index.count(kind),
-      })),
-    ),
+    renderMetric('cronmesh_jobs', 'gauge', 'Jobs, by what stands in the way of their schedule.', [
+      { labels: { kind: 'active' }, value: index.total - paused - quarantined },
+      { labels: { kind: 'paused' }, value: paused },
+      { labels: { kind: 'quarantined' }, value: quarantined },
+    ]),
     renderMetric('cronmesh_open_fires', 'gauge', 'Runs under way.', [{ value: openFires.count }]),
     renderMetric(
       'cronmesh_workers',

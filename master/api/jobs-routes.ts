@@ -2,8 +2,6 @@
 import { z } from 'zod';
 import type { Clock } from '../../shared/clock.ts';
 import { CronmeshError, renderGot } from '../../shared/errors.ts';
-import type { HistoryRow } from '../../shared/history/records.ts';
-import type { HistoryStore } from '../../shared/history/port.ts';
 import { isValidName, nameExpectation, nameSchema } from '../../shared/job/job-name.ts';
 import { parseJob } from '../../shared/job/parse-job.ts';
 import type { Job } from '../../shared/job/definition.ts';
@@ -21,10 +19,11 @@ import { jobNotFound, requireValid, type JobEditor, type SavedEdit } from '../jo
 import { requireCalendars } from '../jobs/exact-job.ts';
 import { hasEntry } from '../jobs/job-index.ts';
 import { jobDetail, jobListItem } from '../jobs/job-items.ts';
-import { jobSorts, jobStatuses, type JobQueries } from '../jobs/job-query.ts';
+import { jobSorts, type JobQueries } from '../jobs/job-query.ts';
+import { jobStatuses } from '../jobs/job-status.ts';
 import type { NextTicks } from '../jobs/next-ticks.ts';
 import type { MeshLink } from '../live/mesh-link.ts';
-import type { StoreHealth } from '../live/store-health.ts';
+import { mostRuns, type LastRuns } from '../runs/last-runs.ts';
 import {
   dryRunShape,
   jobDetailShape,
@@ -39,12 +38,13 @@ export interface JobsDeps {
   readonly queries: JobQueries;
   readonly nextTicks: NextTicks;
   readonly editor: JobEditor;
-  readonly store: HistoryStore;
-  readonly storeHealth: StoreHealth;
+  readonly lastRuns: LastRuns;
   readonly clock: Clock;
 }
 
-const shownRuns = 30;
+/** Of all jobs of a page together: a long page tells less of each. */
+const mostRunsAPage = 3_000;
+const none: ReadonlyMap<string, never> = new Map<string, never>();
 const etagHeader = { ETag: 'The revision of the definition, in quotes.' };
 
 /** Any name that may stand in etcd, so that what was put there by hand can be seen and deleted. */
@@ -65,10 +65,16 @@ const listQuery = z.strictObject({
   group: z.array(z.string().max(128)).optional(),
   enabled: z.boolean().optional(),
   status: z.array(z.enum(jobStatuses)).optional(),
+  runs: z
+    .int()
+    .min(0)
+    .max(mostRuns)
+    .default(mostRuns)
+    .describe('Last runs of each job; of a page of more than 100 jobs fewer, 3,000 in all.'),
 });
 
 export function jobsRoutes(deps: JobsDeps): Route[] {
-  const { link, queries, nextTicks, editor, clock } = deps;
+  const { link, queries, nextTicks, editor, clock, lastRuns } = deps;
   return [
     defineRoute({
       method: 'GET',
@@ -83,16 +89,19 @@ export function jobsRoutes(deps: JobsDeps): Route[] {
         const nowMs = clock.wallMs();
         const selection = queries.select(query, nowMs);
         const names = selection.parts.map(({ name }) => name);
-        const lastRuns = await lastRunsOf(deps, names);
+        const runCount = Math.min(query.runs, Math.floor(mostRunsAPage / query.limit));
+        // The list is about the mesh, and answers without the store.
+        const known = runCount === 0 ? none : await lastRuns.of(names);
         return ok({
-          items: selection.parts.map((parts) =>
-            jobListItem(link.view, parts, nextTicks, nowMs, lastRuns?.get(parts.name) ?? []),
-          ),
+          items: selection.parts.map((parts) => {
+            const runs = known?.get(parts.name)?.slice(0, runCount) ?? [];
+            return jobListItem(link.view, parts, nextTicks, nowMs, runs);
+          }),
           ...(selection.nextCursor === undefined ? {} : { nextCursor: selection.nextCursor }),
           total: selection.total,
           facets: { groups: selection.groups },
           stale: link.status.etcd === 'stale',
-          storeDown: lastRuns === undefined,
+          storeDown: known === undefined,
         } satisfies Shape<typeof jobListShape>);
       },
     }),
@@ -239,13 +248,4 @@ async function saved(link: MeshLink, edit: SavedEdit): Promise<Reply> {
     headers: { ETag: etagOf(edit.revision) },
     json: { job: edit.job, revision: edit.revision } satisfies Shape<typeof savedJobShape>,
   };
-}
-
-/** Undefined when the store is down or slow: the list is about the mesh, and answers without it. */
-async function lastRunsOf(
-  { store, storeHealth }: JobsDeps,
-  names: readonly string[],
-): Promise<ReadonlyMap<string, readonly HistoryRow[]> | undefined> {
-  if (names.length === 0) return new Map();
-  return storeHealth.attempt(() => store.lastRuns(names, shownRuns));
 }

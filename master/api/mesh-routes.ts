@@ -187,7 +187,8 @@ async function overview(deps: MeshDeps): Promise<Shape<typeof overviewShape>> {
     total: index.total,
     paused: index.count('paused'),
     quarantined: index.count('quarantined'),
-    attention: heldUp.count(),
+    failing: index.count('failing'),
+    attention: heldUp.names().size,
   };
   const stopped = calendarUses.stopped().size;
   const notes = [

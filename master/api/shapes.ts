@@ -346,6 +346,7 @@ export const overviewShape = z
       total: count,
       paused: count,
       quarantined: count,
+      failing: count.describe('Their last run did not succeed.'),
       attention: count.describe('They say themselves why, as `attention`.'),
     }),
     running: count,

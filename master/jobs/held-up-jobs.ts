@@ -33,7 +33,8 @@ export class HeldUpJobs {
     });
   }
 
-  count(): number {
+  /** Of this moment. */
+  names(): Set<string> {
     const nowMs = this.#clock.wallMs();
     const names = this.#uses.stopped();
     for (const name of this.#suspects) {
@@ -42,7 +43,7 @@ export class HeldUpJobs {
         names.add(name);
       }
     }
-    return names.size;
+    return names;
   }
 
   stop(): void {

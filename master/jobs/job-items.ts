@@ -1,6 +1,5 @@
 /** Jobs as the API shows them, made from what the view holds of them. */
 import { previewUnder } from '../../shared/calendar/preview.ts';
-import type { HistoryRow } from '../../shared/history/records.ts';
 import type { JobEntry } from '../../shared/mesh/job-entry.ts';
 import type { Held, JobParts, MeshView } from '../../shared/mesh/view.ts';
 import type { FireValue } from '../../shared/protocol/values.ts';
@@ -10,12 +9,12 @@ import type {
   jobDetailShape,
   jobListItemShape,
   openRunShape,
-  runBriefShape,
   Shape,
   stateShape,
 } from '../api/shapes.ts';
 import { countedTo, jobConcerns } from './job-concerns.ts';
 import { groupOf, type JobWithEntry } from './job-index.ts';
+import type { RunBrief } from '../runs/last-runs.ts';
 import { orderPart } from '../runs/standing-order.ts';
 import type { NextTicks } from './next-ticks.ts';
 
@@ -39,7 +38,7 @@ export function jobListItem(
   parts: JobWithEntry,
   nextTicks: NextTicks,
   nowMs: number,
-  lastRuns: readonly HistoryRow[],
+  lastRuns: readonly RunBrief[],
 ): Shape<typeof jobListItemShape> {
   const { name, entry, fires, state } = parts;
   const nextTick = nextTicks.of(parts, nowMs);
@@ -51,7 +50,7 @@ export function jobListItem(
     ...statePart(state),
     attention: jobConcerns(view, parts, nowMs),
     ...revisionsOf(entry),
-    lastRuns: lastRuns.map(runBrief),
+    lastRuns,
   };
 }
 
@@ -133,19 +132,6 @@ export function jobDetail(
 function openRun(fire: Held<FireValue>): Shape<typeof openRunShape> {
   const { runId, worker, tick, attempt, cause } = fire.value;
   return { runId, worker, tick, attempt, cause, fence: fire.createRevision };
-}
-
-function runBrief(row: HistoryRow): Shape<typeof runBriefShape> {
-  const { id, kind, tick, outcome, startedAt, endedAt, reason } = row;
-  return {
-    id,
-    kind,
-    tick,
-    ...(outcome === undefined ? {} : { outcome }),
-    ...(startedAt === undefined ? {} : { startedAt }),
-    ...(endedAt === undefined ? {} : { endedAt }),
-    ...(reason === undefined ? {} : { reason }),
-  };
 }
 
 function revisionsOf(entry: JobEntry) {

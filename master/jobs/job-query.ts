@@ -1,12 +1,12 @@
 /**
- * Selects one page of jobs from the view: filter, facets, order, position. One pass over all names
- * and a bounded selection, so that a page of 100,000 jobs costs no sort of all of them.
+ * Selects one page of jobs: filter, facets, order, position. All are looked at in the columns of the
+ * index, in one pass that allocates nothing but the page; nothing is sorted but the page.
  */
-import type { JobEntry } from '../../shared/mesh/job-entry.ts';
-import type { MeshView } from '../../shared/mesh/view.ts';
-import { needsAttention } from './job-concerns.ts';
-import { badField } from '../http/problem.ts';
-import { groupOf, type JobIndex, type JobWithEntry } from './job-index.ts';
+import type { HeldUpJobs } from './held-up-jobs.ts';
+import { decodeCursor, encodeCursor, type Place } from './job-cursor.ts';
+import { type JobIndex, type JobWithEntry } from './job-index.ts';
+import type { JobSearch, Matches } from './job-search.ts';
+import { attentionBit, passing, type JobStatus } from './job-status.ts';
 import type { NextTicks } from './next-ticks.ts';
 
 export const jobSorts = [
@@ -18,16 +18,6 @@ export const jobSorts = [
   '-lastEnded',
 ] as const;
 export type JobSort = (typeof jobSorts)[number];
-export const jobStatuses = [
-  'ok',
-  'paused',
-  'quarantined',
-  'running',
-  'failing',
-  'attention',
-] as const;
-export type JobStatus = (typeof jobStatuses)[number];
-
 export interface JobQuery {
   readonly limit: number;
   readonly sort: JobSort;
@@ -47,207 +37,207 @@ export interface JobSelection {
   readonly groups: readonly { readonly value: string; readonly count: number }[];
 }
 
-interface Ranked {
-  readonly parts: JobWithEntry;
-  /** Smaller comes first; Infinity when there is nothing to sort by. */
-  readonly key: number;
+export interface QueryParts {
+  readonly index: JobIndex;
+  readonly search: JobSearch;
+  readonly nextTicks: NextTicks;
+  readonly heldUp: Pick<HeldUpJobs, 'names'>;
 }
 
 export class JobQueries {
-  readonly #index: JobIndex;
-  readonly #nextTicks: NextTicks;
-  readonly #view: MeshView;
-  readonly #searchTexts = new WeakMap<JobEntry, string>();
+  readonly #parts: QueryParts;
+  /** What the query that is answered now found: used again by the next one. */
+  #slots = new Uint32Array(0);
 
-  constructor(index: JobIndex, nextTicks: NextTicks, view: MeshView) {
-    this.#index = index;
-    this.#nextTicks = nextTicks;
-    this.#view = view;
+  constructor(parts: QueryParts) {
+    this.#parts = parts;
   }
 
   /** Throws `request-invalid` for a cursor that is not of this query's order. */
   select(query: JobQuery, nowMs: number): JobSelection {
     const { limit, sort, group, enabled, status, q } = query;
     const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor, sort);
-    const search = q?.trim().toLowerCase() ?? '';
-    const isAll =
-      group === undefined && enabled === undefined && status === undefined && search === '';
-    if (isAll && sort === 'name') return this.#slice(limit, after);
-    const groups = group === undefined ? undefined : new Set(group);
-    const statuses = status === undefined ? undefined : new Set(status);
-    const order = comparison(sort);
-    const page: Ranked[] = [];
-    const counts = new Map<string, number>();
-    let total = 0;
-    const { jobs } = this.#index;
-    const isConcern = (parts: JobWithEntry): boolean => needsAttention(this.#view, parts, nowMs);
-    // Backwards for -name, so that the first ones looked at are the ones to keep.
-    for (const parts of sort === '-name' ? jobs.toReversed() : jobs) {
-      const { entry } = parts;
-      if (enabled !== undefined && isEnabled(entry) !== enabled) continue;
-      if (statuses !== undefined && !hasStatus(parts, statuses, isConcern)) continue;
-      if (search !== '' && !this.#searchText(entry).includes(search)) continue;
-      const groupName = groupOf(entry);
-      if (!isAll) counts.set(groupName, (counts.get(groupName) ?? 0) + 1);
-      if (groups !== undefined && !groups.has(groupName)) continue;
-      total++;
-      const ranked = { parts, key: this.#key(parts, sort, nowMs) };
-      if (after === undefined || order(ranked, after) > 0) {
-        keepSmallest(page, ranked, limit + 1, order);
-      }
-    }
-    return selectionOf(page, limit, sort, total, isAll ? this.#index.groups : counts);
+    const text = q?.trim().toLowerCase() ?? '';
+    const isAll = group === undefined && enabled === undefined && status === undefined;
+    if (isAll && text === '' && sort === 'name') return this.#slice(limit, after);
+    const { index, search } = this.#parts;
+    const found = text === '' ? undefined : search.matches(text);
+    const heldUp = status === undefined ? none : this.#heldUp();
+    const { slots, total, counts } = this.#walk(passing(enabled, status), heldUp, found, group);
+    const page = this.#pageOf(slots.subarray(0, total), sort, limit + 1, after, nowMs);
+    const shown = page.slice(0, limit);
+    const last = shown.at(-1);
+    const more = page.length > shown.length && last !== undefined;
+    return {
+      parts: shown.flatMap((slot) => index.at(slot) ?? []),
+      ...(more ? { nextCursor: encodeCursor(sort, this.#placeOf(last, sort, nowMs)) } : {}),
+      total,
+      groups: this.#facets(counts),
+    };
   }
 
   /** All jobs by name, as a list mostly begins: nothing but the page is looked at. */
   #slice(limit: number, after: Place | undefined): JobSelection {
-    const { jobs, groups, total } = this.#index;
+    const { index } = this.#parts;
     let start = 0;
     if (after !== undefined) {
-      start = this.#index.placeOf(after.parts.name);
-      if (jobs[start]?.name === after.parts.name) start++;
+      start = index.placeOf(after.name);
+      if (index.slotOf(after.name) !== undefined) start++;
     }
-    const page = jobs.slice(start, start + limit + 1).map((parts) => ({ parts, key: 0 }));
-    return selectionOf(page, limit, 'name', total, groups);
+    const shown = [...index.order.subarray(start, Math.min(start + limit, index.total))];
+    const parts = shown.flatMap((slot) => index.at(slot) ?? []);
+    const name = parts.at(-1)?.name;
+    const more = start + limit < index.total && name !== undefined;
+    return {
+      parts,
+      ...(more ? { nextCursor: encodeCursor('name', { key: 0, name }) } : {}),
+      total: index.total,
+      groups: this.#facets(index.groups.counts),
+    };
   }
 
-  #key(parts: JobWithEntry, sort: JobSort, nowMs: number): number {
+  /** The slots of what matches, by name, and how many match in each group without its filter. */
+  #walk(
+    passes: Uint8Array,
+    heldUp: ReadonlySet<number>,
+    found: Matches | undefined,
+    group: readonly string[] | undefined,
+  ): { slots: Uint32Array; total: number; counts: readonly number[] } {
+    const { index } = this.#parts;
+    const { order, flags, groupOf, groups } = index;
+    const isWanted = new Uint8Array(groups.size).fill(group === undefined ? 1 : 0);
+    for (const name of group ?? []) {
+      const number = groups.numberOf(name);
+      if (number !== undefined) isWanted[number] = 1;
+    }
+    if (this.#slots.length < index.total) this.#slots = new Uint32Array(index.order.length);
+    const slots = this.#slots;
+    const counts: number[] = Array.from({ length: groups.size }, () => 0);
+    let total = 0;
+    for (let place = 0; place < index.total; place++) {
+      const slot = order[place] ?? 0;
+      if (found?.[slot] === 0) continue;
+      const held = heldUp.size > 0 && heldUp.has(slot) ? attentionBit : 0;
+      if (passes[(flags[slot] ?? 0) | held] === 0) continue;
+      const number = groupOf[slot] ?? 0;
+      counts[number] = (counts[number] ?? 0) + 1;
+      if (isWanted[number] === 1) slots[total++] = slot;
+    }
+    return { slots, total, counts };
+  }
+
+  /** The first `count` slots beyond `after`, in order. `byName` is in the order of names. */
+  #pageOf(
+    byName: Uint32Array,
+    sort: JobSort,
+    count: number,
+    after: Place | undefined,
+    nowMs: number,
+  ): number[] {
+    const { index } = this.#parts;
+    if (sort === 'name') return [...firstAfter(byName, after, index, 1, count)];
+    if (sort === '-name') return [...firstAfter(byName, after, index, -1, count)];
+    const keyOf = this.#keys(sort, nowMs);
+    const order = (a: number, b: number): number =>
+      keyOf(a) - keyOf(b) || comparedNames(index, a, b);
+    const kept: number[] = [];
+    let worst = Infinity;
+    for (const slot of byName) {
+      const key = keyOf(slot);
+      if (key > worst || (after !== undefined && !isBeyond(after, key, slot, index))) continue;
+      kept.push(slot);
+      if (kept.length < 2 * count + sortedAtOnce) continue;
+      kept.sort(order).length = count;
+      worst = keyOf(kept[count - 1] ?? 0);
+    }
+    return kept.sort(order).slice(0, count);
+  }
+
+  #keys(sort: JobSort, nowMs: number): (slot: number) => number {
+    const { lastEnded } = this.#parts.index;
     switch (sort) {
       case 'name':
       case '-name':
-        return 0;
+        return () => 0;
       case 'nextTick':
-        return this.#nextTicks.of(parts, nowMs) ?? Infinity;
+        return (slot) => this.#nextTick(slot, nowMs);
       case '-nextTick':
-        return -(this.#nextTicks.of(parts, nowMs) ?? -Infinity);
+        return (slot) => reversed(this.#nextTick(slot, nowMs));
       case 'lastEnded':
-        return parts.state?.value.endedAt ?? Infinity;
+        return (slot) => orLast(lastEnded[slot]);
       case '-lastEnded':
-        return -(parts.state?.value.endedAt ?? -Infinity);
+        return (slot) => orLast(-(lastEnded[slot] ?? Number.NaN));
     }
   }
 
-  #searchText(entry: JobEntry): string {
-    let text = this.#searchTexts.get(entry);
-    if (text === undefined) {
-      text = [
-        entry.name,
-        ...(entry.ok ? [entry.job.description, entry.job.command, entry.job.group] : []),
-      ]
-        .join('\n')
-        .toLowerCase();
-      this.#searchTexts.set(entry, text);
-    }
-    return text;
+  /** Infinity when nothing is due any more. */
+  #nextTick(slot: number, nowMs: number): number {
+    const { index, nextTicks } = this.#parts;
+    const known = index.nextTick[slot] ?? Number.NaN;
+    if (known > nowMs) return known;
+    const parts = index.at(slot);
+    const next = (parts && nextTicks.of(parts, nowMs)) ?? Infinity;
+    index.nextTick[slot] = next;
+    return next;
+  }
+
+  #placeOf(slot: number, sort: JobSort, nowMs: number): Place {
+    return { key: this.#keys(sort, nowMs)(slot), name: this.#parts.index.at(slot)?.name ?? '' };
+  }
+
+  #heldUp(): ReadonlySet<number> {
+    const { heldUp, index } = this.#parts;
+    return new Set([...heldUp.names()].flatMap((name) => index.slotOf(name) ?? []));
+  }
+
+  #facets(counts: readonly number[]): JobSelection['groups'] {
+    const { groups } = this.#parts.index;
+    return counts
+      .map((count, number) => ({ value: groups.nameOf(number), count }))
+      .filter(({ count }) => count > 0)
+      .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1));
   }
 }
 
-/** `page` holds one job more than `limit` when there are more. */
-function selectionOf(
-  page: readonly Ranked[],
-  limit: number,
-  sort: JobSort,
-  total: number,
-  groups: ReadonlyMap<string, number>,
-): JobSelection {
-  const shown = page.slice(0, limit);
-  const last = shown.at(-1);
-  return {
-    parts: shown.map(({ parts }) => parts),
-    ...(page.length > shown.length && last !== undefined
-      ? { nextCursor: encodeCursor(sort, last) }
-      : {}),
-    total,
-    groups: [...groups]
-      .map(([value, count]) => ({ value, count }))
-      .toSorted((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1)),
-  };
-}
+const none: ReadonlySet<number> = new Set();
+/** Kept beside twice the page before it is cut: to sort for each that comes would cost more. */
+const sortedAtOnce = 1_000;
 
-function isEnabled(entry: JobEntry): boolean {
-  return entry.ok && entry.job.enabled;
-}
-
-/** A run that a person killed says nothing of the job. */
-const badOutcomes: ReadonlySet<string> = new Set(['failed', 'timed-out', 'lost']);
-
-function hasStatus(
-  parts: JobWithEntry,
-  wanted: ReadonlySet<JobStatus>,
-  isConcern: (parts: JobWithEntry) => boolean,
-): boolean {
-  const { entry, fires, state } = parts;
-  const isFailing = state !== undefined && badOutcomes.has(state.value.outcome);
-  return (
-    (wanted.has('quarantined') && !entry.ok) ||
-    (wanted.has('paused') && entry.ok && !entry.job.enabled) ||
-    (wanted.has('running') && fires.size > 0) ||
-    (wanted.has('failing') && entry.ok && isFailing) ||
-    (wanted.has('attention') && isConcern(parts)) ||
-    (wanted.has('ok') && isEnabled(entry) && !isFailing && !isConcern(parts))
-  );
-}
-
-type Place = Pick<Ranked, 'key'> & { readonly parts: { readonly name: string } };
-
-function comparison(sort: JobSort): (a: Place, b: Place) => number {
-  const sign = sort === '-name' ? -1 : 1;
-  return (a, b) => {
-    if (a.key !== b.key) return a.key < b.key ? -1 : 1;
-    const [left, right] = [a.parts.name, b.parts.name];
-    return left === right ? 0 : left < right ? -sign : sign;
-  };
-}
-
-/** Inserts in order, and drops what falls behind the first `count`. */
-function keepSmallest(
-  kept: Ranked[],
-  next: Ranked,
+/** The first `count` beyond `after`, forwards (1) or backwards (-1). */
+function firstAfter(
+  byName: Uint32Array,
+  after: Place | undefined,
+  index: JobIndex,
+  step: 1 | -1,
   count: number,
-  order: (a: Place, b: Place) => number,
-): void {
-  const last = kept.at(-1);
-  if (last !== undefined && kept.length >= count && order(next, last) >= 0) return;
+): Uint32Array {
+  const nameAt = (place: number): string => index.at(byName[place] ?? 0)?.name ?? '';
   let low = 0;
-  let high = kept.length;
-  while (low < high) {
+  let high = byName.length;
+  while (low < high && after !== undefined) {
     const middle = (low + high) >>> 1;
-    const there = kept[middle];
-    if (there !== undefined && order(there, next) < 0) low = middle + 1;
+    const isBefore = step === 1 ? nameAt(middle) <= after.name : nameAt(middle) < after.name;
+    if (isBefore) low = middle + 1;
     else high = middle;
   }
-  kept.splice(low, 0, next);
-  if (kept.length > count) kept.pop();
+  if (step === 1) return byName.subarray(low, low + count);
+  return byName.slice(Math.max(0, high - count), high).reverse();
 }
 
-function encodeCursor(sort: JobSort, { parts, key }: Ranked): string {
-  const position = [sort, Number.isFinite(key) ? key : null, parts.name];
-  return Buffer.from(JSON.stringify(position)).toString('base64url');
+function isBeyond(after: Place, key: number, slot: number, index: JobIndex): boolean {
+  if (key !== after.key) return key > after.key;
+  return (index.at(slot)?.name ?? '') > after.name;
 }
 
-function decodeCursor(cursor: string, sort: JobSort): Place {
-  const position = positionOf(cursor);
-  if (position?.sort === sort) return { key: position.key, parts: { name: position.name } };
-  const expected = 'the nextCursor of an earlier page in the same order, unchanged';
-  throw badField(
-    'cursor',
-    'is not a page cursor of this order',
-    expected,
-    `"${cursor.slice(0, 60)}"`,
-  );
+function comparedNames(index: JobIndex, a: number, b: number): number {
+  return (index.at(a)?.name ?? '') < (index.at(b)?.name ?? '') ? -1 : 1;
 }
 
-function positionOf(
-  cursor: string,
-): { readonly sort: unknown; readonly key: number; readonly name: string } | undefined {
-  let position: unknown;
-  try {
-    position = JSON.parse(Buffer.from(cursor, 'base64url').toString());
-  } catch {
-    return undefined;
-  }
-  if (!Array.isArray(position) || position.length !== 3) return undefined;
-  const [sort, key, name] = position as readonly unknown[];
-  if (typeof name !== 'string' || !(key === null || typeof key === 'number')) return undefined;
-  return { sort, key: key ?? Infinity, name };
+/** What has nothing to sort by comes last in either direction. */
+function reversed(tick: number): number {
+  return tick === Infinity ? Infinity : -tick;
+}
+
+function orLast(key: number | undefined): number {
+  return key === undefined || Number.isNaN(key) ? Infinity : key;
 }

@@ -4,9 +4,13 @@
  */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
+import { CalendarUses } from '../../master/calendars/calendar-uses.ts';
+import { HeldUpJobs } from '../../master/jobs/held-up-jobs.ts';
 import { JobIndex } from '../../master/jobs/job-index.ts';
 import { JobQueries, type JobQuery } from '../../master/jobs/job-query.ts';
+import { JobSearch } from '../../master/jobs/job-search.ts';
 import { NextTicks } from '../../master/jobs/next-ticks.ts';
+import { systemClock } from '../../shared/clock.ts';
 import type { KeyValue } from '../../shared/etcd/port.ts';
 import { MeshView } from '../../shared/mesh/view.ts';
 import { createKeys } from '../../shared/protocol/keys.ts';
@@ -19,7 +23,13 @@ describe('100,000 jobs', () => {
   const keys = createKeys('/cron');
   const view = new MeshView(keys);
   const index = new JobIndex(view);
-  const queries = new JobQueries(index, new NextTicks(view), view);
+  const search = new JobSearch(index);
+  const queries = new JobQueries({
+    index,
+    search,
+    nextTicks: new NextTicks(view),
+    heldUp: new HeldUpJobs(view, new CalendarUses(view), systemClock),
+  });
   const nowMs = Date.UTC(2026, 0, 1);
 
   const jobAt = (number: number, revision: number): KeyValue => {
@@ -77,10 +87,15 @@ describe('100,000 jobs', () => {
       view.events([{ type: 'delete', key, modRevision: 200_000 }], 200_000 + number);
     }
     assert.equal(index.total, jobs);
-    const names = index.jobs.map(({ name }) => name);
-    assert.deepEqual(names, names.toSorted());
-    assert.equal(index.count('active'), jobs);
-    const grouped = [...index.groups.values()].reduce((sum, count) => sum + count, 0);
+    const names = [...index.order.subarray(0, index.total)].map(
+      (slot) => index.at(slot)?.name ?? '',
+    );
+    assert.deepEqual(
+      names,
+      names.toSorted((a, b) => (a < b ? -1 : 1)),
+    );
+    assert.equal(index.count('paused') + index.count('quarantined'), 0);
+    const grouped = index.groups.counts.reduce((sum, count) => sum + count, 0);
     assert.equal(grouped, jobs);
   });
 });
