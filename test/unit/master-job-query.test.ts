@@ -95,6 +95,21 @@ test('every list is what a filter and a sort of everything would be', () => {
   }
 });
 
+test('so are lists that are too long to sort, in the worst order to look at them', () => {
+  const rig = new Rig();
+  for (let number = 0; number < 4_000; number++) {
+    const name = `job-${String(number).padStart(4, '0')}`;
+    const cronExpr = `${59 - (number % 60)} ${59 - Math.floor(number / 67)} * * * *`;
+    rig.put(keys.job(name), JSON.stringify({ name, command: 'true', cronExpr }));
+    rig.put(keys.state(name), stateText('succeeded', 1_000 + Math.floor(number / 3)));
+  }
+  for (const sort of jobSorts) {
+    const { names } = allPages(rig, { limit: 450, sort }, rig.nowMs);
+    assert.deepEqual(names, expectedOf(rig, { limit: 450, sort }, rig.nowMs), sort);
+  }
+  rig.stop();
+});
+
 function changeSomething(rig: Rig, below: (count: number) => number): void {
   const name = `job-${below(60)}`;
   const nowMs = rig.nowMs;
@@ -106,7 +121,7 @@ function changeSomething(rig: Rig, below: (count: number) => number): void {
       rig.put(keys.job(name), '{"name":');
       return;
     case 2:
-      rig.put(keys.cursor(name), `${String(nowMs).padStart(16, '0')} 0 * * * * * UTC`);
+      rig.put(keys.cursor(name), cursorText(nowMs + (below(4) === 0 ? 150_000 : 0)));
       return;
     case 3:
       rig.put(keys.state(name), stateText(['succeeded', 'failed', 'killed'][below(3)], nowMs));
@@ -132,6 +147,10 @@ function changeSomething(rig: Rig, below: (count: number) => number): void {
       rig.put(keys.job(name), JSON.stringify({ ...job, ...calendars, enabled: below(4) > 0 }));
     }
   }
+}
+
+function cursorText(tick: number): string {
+  return `${String(tick).padStart(16, '0')} 0 * * * * * UTC`;
 }
 
 function stateText(outcome: string | undefined, endedAt: number): string {
