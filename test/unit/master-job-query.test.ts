@@ -121,7 +121,7 @@ function changeSomething(rig: Rig, below: (count: number) => number): void {
       rig.put(keys.job(name), '{"name":');
       return;
     case 2:
-      rig.put(keys.cursor(name), cursorText(nowMs + (below(4) === 0 ? 150_000 : 0)));
+      rig.put(keys.cursor(name), cursorText(nowMs + (below(4) === 0 ? 7_200_000 : 0)));
       return;
     case 3:
       rig.put(keys.state(name), stateText(['succeeded', 'failed', 'killed'][below(3)], nowMs));
@@ -141,7 +141,7 @@ function changeSomething(rig: Rig, below: (count: number) => number): void {
         rig.put('/cron/calendars/holidays', '{"name":"holidays","mode":"exclude","dates":["sun"]}');
       return;
     default: {
-      const cronExpr = `${below(60)} * * * * *`;
+      const cronExpr = `0 ${below(60)} * * * *`;
       const job = { name, command: words[below(5)], cronExpr, group: groups[below(3)] };
       const calendars = below(6) === 0 ? { calendars: ['holidays'] } : {};
       rig.put(keys.job(name), JSON.stringify({ ...job, ...calendars, enabled: below(4) > 0 }));
