@@ -5,19 +5,18 @@
  */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import type { HistoryRow } from '../../shared/history/records.ts';
 import { audit, firstCommonTick, quiet } from '../support/audit.ts';
+import { countWrongRuns, endedRuns, linesARun, putCountingJobs } from '../support/counted-lines.ts';
 import { assertNoneMissing, reportAudit } from '../support/fault-report.ts';
 import { sized } from '../support/fault-size.ts';
 import { lateness, untilWall } from '../support/fault-time.ts';
-import { withMesh, type TestMesh } from '../support/mesh.ts';
+import { withMesh } from '../support/mesh.ts';
 import { startMongo } from '../support/mongo-server.ts';
-import { noteRun, readOracle } from '../support/oracle.ts';
+import { readOracle } from '../support/oracle.ts';
 import { waitFor } from '../support/server-process.ts';
 
 const jobs = ['a', 'b', 'c', 'd', 'e'];
 const workers = ['w1', 'w2', 'w3'];
-const linesARun = 20;
 const downMs = sized(10_000, 60_000);
 const kills = sized(3, 12);
 
@@ -32,17 +31,6 @@ async function killWhileDraining(mongo: Awaited<ReturnType<typeof startMongo>>):
   await mongo.start();
 }
 
-async function outputOf(mesh: TestMesh, row: HistoryRow): Promise<string> {
-  const store = await mesh.store();
-  const chunks = await store.readOutput(row.id, 0, 100_000);
-  let end = 0;
-  for (const { offset, data } of chunks) {
-    assert.equal(offset, end, 'chunks neither overlap nor leave a gap');
-    end += data.length;
-  }
-  return Buffer.concat(chunks.map(({ data }) => data)).toString();
-}
-
 it(
   'the store down, then killed again and again while draining',
   { timeout: 400_000 },
@@ -51,17 +39,7 @@ it(
     try {
       await withMesh({ history: mongo.databaseUrl('store-down') }, async (mesh) => {
         await mesh.startWorkers(workers);
-        for (const name of jobs) {
-          await mesh.putJob({
-            name,
-            command: noteRun(
-              mesh.oracle,
-              `i=0; while [ $i -lt ${linesARun} ]; do echo "line $i of $CRON_RUN_ID"; i=$((i+1)); done`,
-            ),
-            cronExpr: '* * * * * *',
-            concurrency: 'allow',
-          });
-        }
+        await putCountingJobs(mesh, jobs);
         await waitFor(async () => (await mesh.rows()).length >= 10 * jobs.length, {
           timeoutMs: 40_000,
           intervalMs: 250,
@@ -84,23 +62,8 @@ it(
         const before = lateness(lines.filter(({ atMs }) => atMs < downAt));
         const during = lateness(lines.filter(({ atMs }) => atMs > downAt && atMs < upAt));
         // Those after the audited time are on their way, too.
-        const rows = await waitFor(
-          async () => {
-            const runs = (await mesh.rows()).filter(({ kind }) => kind === 'run');
-            const ended = runs.filter(({ outcome }) => outcome !== undefined);
-            return ended.length >= lines.length ? runs : undefined;
-          },
-          {
-            timeoutMs: 60_000,
-            intervalMs: 500,
-            describe: () => `${lines.length} ended runs in history`,
-          },
-        );
-        let wrong = 0;
-        for (const row of rows) {
-          const whole = Array.from({ length: linesARun }, (_, i) => `line ${i} of ${row.id}\n`);
-          if ((await outputOf(mesh, row)) !== whole.join('')) wrong++;
-        }
+        const rows = await endedRuns(mesh);
+        const wrong = await countWrongRuns(mesh, rows);
         const note = `${rows.length * linesARun} lines, runs with lines lost or twice ${wrong}, ${kills} kills while draining, lateness p50/p99 ${before.p50}/${before.p99} ms before, ${during.p50}/${during.p99} ms while down`;
         reportAudit(t, `MongoDB down for ${downMs / 1_000} s`, found, note);
         assert.equal(wrong, 0, 'no line lost, none twice');
