@@ -83,7 +83,7 @@ export class MongoSet {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#members.map(({ process }) => process?.kill()));
+    await Promise.all(this.#members.map(async ({ process }) => process?.kill()));
     await rm(this.#folder, { recursive: true, force: true });
   }
 
