@@ -180,7 +180,7 @@ export const jobFieldsSchema = z.strictObject({
     .min(0)
     .max(256 * 1024 * 1024)
     .default(8 * 1024 * 1024)
-    .describe('Kept output of one run, in bytes; what is beyond is dropped and said so.'),
+    .describe('Kept output of one run, in bytes: of what is longer, the beginning and the end.'),
 });
 
 /** The grace of a job that names none: never longer than its timeout. */

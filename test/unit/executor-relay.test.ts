@@ -5,6 +5,7 @@ import type { Clock } from '../../shared/clock.ts';
 import { Alarm } from '../../worker/guardian/alarm.ts';
 import { BufferPool } from '../../worker/guardian/buffer-pool.ts';
 import { OutputRelay } from '../../worker/guardian/output-relay.ts';
+import { OutputTail } from '../../worker/guardian/output-tail.ts';
 
 class TestClock implements Clock {
   nowMs = 1000;
@@ -64,6 +65,21 @@ function createRelay(maxBytes: number): {
     onSent();
   });
   return { clock, relay, pieces };
+}
+
+/** Pieces as the whole text that they are. */
+function createTextRelay(maxBytes: number): { relay: OutputRelay; texts: string[] } {
+  const texts: string[] = [];
+  const relay = new OutputRelay(
+    new TestClock(),
+    new BufferPool(),
+    maxBytes,
+    ({ stream, offset }, data, _, onSent) => {
+      texts.push(`${stream}@${offset} ${Buffer.concat(data).toString()}`);
+      onSent();
+    },
+  );
+  return { relay, texts };
 }
 
 test('while somebody waits for it, what is there goes at once, and then every 20 ms', () => {
@@ -143,16 +159,67 @@ test('whatever the sizes of the chunks, the bytes are the same', () => {
   assert.ok(Buffer.concat(received).equals(Buffer.concat(sent)));
 });
 
-test('the cap cuts in the middle of a chunk and counts on', () => {
-  const { relay, pieces } = createRelay(5);
-  relay.push('stdout', Buffer.from('abc'));
+test('a cap that is too small for an end cuts in the middle of a chunk, counts on and says so', () => {
+  const { relay, texts } = createTextRelay(3);
+  relay.push('stdout', Buffer.from('ab'));
   assert.equal(relay.truncated, false);
-  relay.push('stderr', Buffer.from('defg'));
+  relay.push('stderr', Buffer.from('cdef'));
   relay.push('stdout', Buffer.from('h'));
-  relay.flush();
-  assert.deepEqual(pieces, ['1000 stdout@0 abc', '1000 stderr@3 de']);
-  assert.equal(relay.seenBytes, 8);
+  relay.end();
+  assert.deepEqual(texts, [
+    'stdout@0 ab',
+    'stderr@2 c',
+    'stderr@3 \n[cronmesh: 4 bytes of output are missing here (3 of a run are kept)]\n',
+  ]);
+  assert.equal(relay.seenBytes, 7);
   assert.equal(relay.truncated, true);
+});
+
+test('of a long output the beginning and the end are kept, from the beginning of a line', () => {
+  const { relay, texts } = createTextRelay(40);
+  relay.push('stdout', Buffer.from('beginning of thirty bytes, yes'));
+  assert.equal(relay.truncated, false);
+  relay.push('stdout', Buffer.from('0123456789'));
+  assert.equal(relay.truncated, false, 'it may still be whole');
+  relay.push('stderr', Buffer.from('abcd'));
+  relay.push('stdout', Buffer.from('\nlast'));
+  relay.end();
+  assert.deepEqual(texts, [
+    'stdout@0 beginning of thirty bytes, yes',
+    'stdout@30 \n[cronmesh: 9 bytes of output are missing here (40 of a run are kept)]\n',
+    'stdout@101 9',
+    'stderr@102 abcd',
+    'stdout@106 \nlast',
+  ]);
+});
+
+test('what just fits is whole, without a word', () => {
+  const { relay, texts } = createTextRelay(40);
+  const text = 'exactly forty bytes of a run, no more...';
+  relay.push('stdout', Buffer.from(text));
+  relay.end();
+  assert.deepEqual(texts, [`stdout@0 ${text.slice(0, 30)}`, `stdout@30 ${text.slice(30)}`]);
+  assert.equal(relay.truncated, false);
+});
+
+test('the end of any row of chunks is the end of what was written', () => {
+  for (const capacity of [1, 7, 100, 1_000]) {
+    const tail = new OutputTail(capacity);
+    const sent: Buffer[] = [];
+    let seed = capacity;
+    for (let i = 0; i < 300; i++) {
+      seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31;
+      const chunk = Buffer.alloc(seed % 40, `${i},`);
+      sent.push(Buffer.from(chunk));
+      tail.push(seed % 3 === 0 ? 'stdout' : 'stderr', i, chunk);
+      chunk.fill(0);
+    }
+    const whole = Buffer.concat(sent);
+    const kept = Buffer.concat(tail.take().map(({ data }) => data));
+    assert.equal(kept.length, Math.min(capacity, whole.length));
+    assert.ok(kept.equals(whole.subarray(-capacity)), `the last ${capacity}`);
+    assert.equal(tail.droppedBytes, whole.length - kept.length);
+  }
 });
 
 test('an alarm never rings early, can be moved, and leaves no timer', () => {

@@ -1,13 +1,18 @@
 /**
  * A run's output on its way to the worker: both streams in the order of their arrival under one
- * running offset, joined into pieces of about 64 KiB or 100 ms (20 ms while somebody waits for it), whichever is first. Beyond the cap
- * the bytes are counted and dropped, so that a run is never held up by its cap.
+ * running offset, joined into pieces of about 64 KiB or 100 ms (20 ms while somebody waits for it),
+ * whichever is first. Of an output that is longer than the cap, the beginning is sent as it comes, and at
+ * the run's end a line that says how many bytes are missing, and the last bytes. A run is never held
+ * up by its cap.
  */
 import type { Clock } from '../../shared/clock.ts';
 import { pooledBufferBytes, type BufferPool } from './buffer-pool.ts';
+import { OutputTail, type TailPiece } from './output-tail.ts';
 
 const pieceMs = 100;
 const hurriedPieceMs = 20;
+/** The most that is kept of the end of an output; of a small cap, a quarter. */
+const maxTailBytes = 256 * 1024;
 /** Most runs say little, and hold no pooled buffer for it. */
 const pooledFromBytes = 4 * 1024;
 
@@ -25,6 +30,9 @@ export class OutputRelay {
   readonly #clock: Clock;
   readonly #pool: BufferPool;
   readonly #maxBytes: number;
+  /** Of the beginning. */
+  readonly #headBytes: number;
+  readonly #tail: OutputTail;
   readonly #send: SendPiece;
   #seenBytes = 0;
   #keptBytes = 0;
@@ -41,6 +49,9 @@ export class OutputRelay {
     this.#clock = clock;
     this.#pool = pool;
     this.#maxBytes = maxBytes;
+    const tailBytes = Math.min(maxTailBytes, Math.floor(maxBytes / 4));
+    this.#headBytes = maxBytes - tailBytes;
+    this.#tail = new OutputTail(tailBytes);
     this.#send = send;
   }
 
@@ -49,20 +60,36 @@ export class OutputRelay {
     return this.#seenBytes;
   }
 
+  /** Some of them are missing. */
   get truncated(): boolean {
-    return this.#seenBytes > this.#keptBytes;
+    return this.#tail.droppedBytes > 0;
   }
 
   /** The chunk is the caller's again when this returns. */
   push(stream: OutputStream, chunk: Buffer): void {
     this.#seenBytes += chunk.length;
-    const end = Math.min(chunk.length, this.#maxBytes - this.#keptBytes);
-    if (end <= 0) return;
-    if (stream !== this.#stream) this.flush();
-    this.#stream = stream;
-    for (let start = 0; start < end; start += pooledBufferBytes) {
-      this.#append(chunk.subarray(start, Math.min(end, start + pooledBufferBytes)));
+    const end = Math.max(0, Math.min(chunk.length, this.#headBytes - this.#keptBytes));
+    if (end > 0) {
+      if (stream !== this.#stream) this.flush();
+      this.#stream = stream;
+      for (let start = 0; start < end; start += pooledBufferBytes) {
+        this.#append(chunk.subarray(start, Math.min(end, start + pooledBufferBytes)));
+      }
     }
+    if (end < chunk.length) this.#tail.push(stream, this.#clock.wallMs(), chunk.subarray(end));
+  }
+
+  /** The run is over: sends all that is left. */
+  end(): void {
+    this.flush();
+    const pieces = this.#tail.take();
+    const { droppedBytes } = this.#tail;
+    if (droppedBytes > 0 && this.#maxBytes > 0) {
+      const stream = pieces[0]?.stream ?? this.#stream;
+      const at = pieces[0]?.at ?? this.#clock.wallMs();
+      this.#sendAtOnce({ stream, at, data: missing(droppedBytes, this.#maxBytes) });
+    }
+    for (const piece of pieces) this.#sendAtOnce(piece);
   }
 
   /** Whether somebody waits for the output. */
@@ -103,6 +130,14 @@ export class OutputRelay {
     if (this.#bytes === pooledBufferBytes) this.flush();
   }
 
+  #sendAtOnce({ stream, at, data }: TailPiece): void {
+    for (let start = 0; start < data.length; start += pooledBufferBytes) {
+      const part = data.subarray(start, start + pooledBufferBytes);
+      this.#send({ stream, at, offset: this.#keptBytes }, [part], part.length, () => undefined);
+      this.#keptBytes += part.length;
+    }
+  }
+
   #moveToPooled(): Buffer {
     const buffer = this.#pool.take();
     let end = 0;
@@ -110,4 +145,9 @@ export class OutputRelay {
     this.#small = [];
     return buffer;
   }
+}
+
+function missing(bytes: number, maxBytes: number): Buffer {
+  const text = `${bytes} bytes of output are missing here (${maxBytes} of a run are kept)`;
+  return Buffer.from(`\n[cronmesh: ${text}]\n`);
 }

@@ -269,7 +269,7 @@ export class RunProcess {
     for (const alarm of [this.#timeoutAlarm, this.#killAlarm, this.#pipeAlarm]) alarm.clear();
     this.#tree?.close();
     const { output, clock, onOver } = this.#deps;
-    output.flush();
+    output.end();
     onOver({
       type: 'ended',
       id: this.#start.id,
