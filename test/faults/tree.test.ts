@@ -111,7 +111,8 @@ describe('whole process trees', { concurrency: false }, () => {
       process.kill(guardian, 'SIGSTOP');
       await worker.kill();
       process.kill(guardian, 'SIGKILL');
-      assert.ok(folder.find('nap 60').length >= 5, 'they outlive both');
+      // The group goes with the spawner.
+      assert.ok(folder.find('nap 60').length >= 2, 'what left the group outlives both');
 
       const startedMs = performance.now();
       const next = mesh.startWorker('w1');

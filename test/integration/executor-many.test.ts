@@ -10,6 +10,7 @@ import {
   runOn,
   startExecutor,
   theGuardian,
+  theSpawner,
   waitUntil,
 } from '../support/executor-rig.ts';
 
@@ -54,16 +55,23 @@ describe('many runs', () => {
     const executor = await startExecutor(8);
     try {
       const guardian = theGuardian();
+      const spawner = await theSpawner(executor);
       // The pool of pipes and the lazily opened descriptors come first.
       await inLanes(8, 16, throughExecutor(executor));
       const held = {
         guardian: countDescriptors(guardian),
+        spawner: countDescriptors(spawner),
         worker: countDescriptors(process.pid),
       };
       const timers = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
       await inLanes(8, 300, throughExecutor(executor));
-      await waitUntil('no child', () => childrenOf(guardian).length === 0);
-      const holds = { guardian: countDescriptors(guardian), worker: countDescriptors(process.pid) };
+      await waitUntil('no child', () => childrenOf(spawner).length === 0);
+      assert.deepEqual(childrenOf(guardian), [spawner]);
+      const holds = {
+        guardian: countDescriptors(guardian),
+        spawner: countDescriptors(spawner),
+        worker: countDescriptors(process.pid),
+      };
       assert.deepEqual(holds, held);
       assert.ok(
         process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length <= timers,
@@ -86,7 +94,8 @@ describe('many runs', () => {
       assert.ok(countDescriptors(guardian) <= held.guardian);
       assert.equal(countDescriptors(process.pid), held.worker);
       assert.equal(executor.freeSlots(), 8);
-      context.diagnostic(`the guardian holds ${readMemoryMib(guardian, 'VmRSS').toFixed(1)} MiB`);
+      const holdsMib = (pid: number): string => `${readMemoryMib(pid, 'VmRSS').toFixed(1)} MiB`;
+      context.diagnostic(`guardian ${holdsMib(guardian)}, spawner ${holdsMib(spawner)}`);
     } finally {
       await executor.stop();
     }

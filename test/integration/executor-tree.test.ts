@@ -76,13 +76,10 @@ describe('a tree beyond its group', () => {
   test('what left the group sees its TERM, and may tidy up within the grace', async () => {
     const tidy = folder.script(
       'tidy',
-      `trap 'echo tidied > ${folder.file('tidied')}; exit' TERM; while :; do $NAP 0.05; done`,
+      `trap 'echo tidied > ${folder.file('tidied')}; exit' TERM; echo > ${folder.file('up')}; while :; do $NAP 0.05; done`,
     );
     const run = runOn(executor, `setsid ${tidy} & exec ${folder.nap} 60`, { killGraceMs: 30_000 });
-    await waitUntil(
-      'it to be up',
-      () => folder.find('tidy').length > 0 && folder.find('nap').length > 1,
-    );
+    await waitUntil('it to be up', () => existsSync(folder.file('up')));
     const orderedMs = now();
     run.handle.kill('order');
     assert.equal((await run.result).signal, 'SIGTERM');
@@ -222,7 +219,8 @@ describe('a tree whose watch is gone', () => {
     process.kill(guardian, 'SIGSTOP');
     await worker.kill();
     process.kill(guardian, 'SIGKILL');
-    assert.ok(folder.find('nap 60').length >= 4);
+    // The spawner, if there is one, ends the group; what left the group is there.
+    assert.ok(folder.find('nap 60').length >= 2);
 
     const lines: string[] = [];
     const logger = pino({}, { write: (line: string) => void lines.push(line) });

@@ -148,6 +148,25 @@ export function theGuardian(workerPid = process.pid): number {
   return pid;
 }
 
+/** The process that starts the guardian's runs; undefined while Node does. */
+export function findSpawner(guardianPid: number): number | undefined {
+  return listProcesses().find((info) => info.parentId === guardianPid && isSpawner(info.pid))?.pid;
+}
+
+/** Resolves with the spawner's pid once it is the one that starts the executor's runs. */
+export async function theSpawner(executor: Executor): Promise<number> {
+  const untilMs = now() + 10_000;
+  while (now() < untilMs) {
+    const parent = Number(await runOn(executor, 'echo $PPID').text());
+    if (isSpawner(parent)) return parent;
+  }
+  throw new Error('Node starts the runs');
+}
+
+function isSpawner(pid: number): boolean {
+  return readCommandLine(pid).startsWith('cronmesh spawner');
+}
+
 function readCommandLine(pid: number): string {
   try {
     return readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8').replaceAll('\0', ' ');

@@ -9,6 +9,7 @@ import { PooledRun } from '../../worker/executor/pooled-run.ts';
 import { groupExists, signalGroup, terminateGroup } from '../../worker/guardian/process-group.ts';
 import {
   isSameProcess,
+  isYoungerThan,
   processAgeMs,
   readOwnLine,
   readProcess,
@@ -83,6 +84,13 @@ test('a number that is another process by now is not signalled', async () => {
   assert.equal(signalProcess({ ...entry, startTicks: entry.startTicks - 1 }, 'SIGKILL'), false);
   assert.equal(isSameProcess(entry), true);
   assert.equal(signalProcess(entry, 'SIGCONT'), true);
+});
+
+test('a number whose process is younger than the run is not of the run', async () => {
+  const pid = await startGroup('exec sleep 60');
+  assert.equal(isYoungerThan(pid, 0), false);
+  assert.equal(isYoungerThan(pid, 60_000), true);
+  assert.equal(isYoungerThan(2 ** 30, 60_000), false);
 });
 
 test('this process and its parents are of its own line', () => {

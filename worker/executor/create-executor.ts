@@ -37,6 +37,8 @@ export interface ExecutorOptions {
   readonly openRunsPath?: string;
   /** A cgroup for every run, where the system grants it; default: none. */
   readonly cgroups?: boolean;
+  /** Whether runs are started by a spawner, where there can be one; default: yes. */
+  readonly spawner?: boolean;
 }
 
 export function createExecutor(options: ExecutorOptions): Executor {
@@ -67,6 +69,7 @@ class GuardianExecutor implements Executor {
     this.#openRuns = new OpenRuns(options.openRunsPath, options.logger);
     this.#keeper = new GuardianKeeper({
       cgroups: options.cgroups ?? false,
+      spawner: options.spawner ?? true,
       guardianPath:
         options.guardianPath ?? fileURLToPath(new URL('../guardian/main.js', import.meta.url)),
       clock: options.clock,
@@ -238,8 +241,7 @@ class GuardianExecutor implements Executor {
   }
 
   /**
-   * A guardian that is stopped cannot fence. It cannot collect its children either, so the numbers
-   * of the groups it ran are still theirs.
+   * A guardian that is stopped cannot fence.
    */
   #onUnanswered(): void {
     if (this.#clock.monotonicMs() < this.#deadlineMs) return;

@@ -20,6 +20,7 @@ export type RunMessage = Extract<FromGuardian, { id: number }>;
 
 export interface GuardianKeeperOptions {
   readonly cgroups: boolean;
+  readonly spawner: boolean;
   readonly guardianPath: string;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -81,10 +82,11 @@ export class GuardianKeeper {
   }
 
   async #connect(): Promise<void> {
-    const { guardianPath, cgroups, clock, logger } = this.#options;
+    const { guardianPath, cgroups, spawner, clock, logger } = this.#options;
     const link = new GuardianLink({
       guardianPath,
       cgroups,
+      spawner,
       clock,
       onMessage: (message) => this.#onMessage(message),
       onGone: (how) => this.#onGone(link, how),

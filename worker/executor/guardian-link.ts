@@ -6,12 +6,14 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { Socket } from 'node:net';
 import { CronmeshError } from '../../shared/errors.ts';
 import type { Clock } from '../../shared/clock.ts';
+import { corkForNow } from '../guardian/cork-for-now.ts';
 import {
   cgroupsFlag,
   channelDescriptor,
   decodeFromGuardian,
   encodeMessage,
   FrameReader,
+  noSpawnerFlag,
   type FromGuardian,
   type ToGuardian,
 } from '../guardian/messages.ts';
@@ -30,6 +32,7 @@ export interface GuardianLinkOptions {
   readonly guardianPath: string;
   /** A cgroup for every run. */
   readonly cgroups: boolean;
+  readonly spawner: boolean;
   readonly clock: Clock;
   /** Everything it says after `ready`, in order. */
   readonly onMessage: (message: Exclude<FromGuardian, { type: 'ready' }>) => void;
@@ -54,8 +57,9 @@ export class GuardianLink {
   constructor(options: GuardianLinkOptions) {
     this.#options = options;
     this.#startedAtMs = options.clock.monotonicMs();
-    const ownFlags = options.cgroups ? [cgroupsFlag] : [];
-    const args = [...guardianFlags, options.guardianPath, ...ownFlags];
+    const args = [...guardianFlags, options.guardianPath];
+    if (options.cgroups) args.push(cgroupsFlag);
+    if (!options.spawner) args.push(noSpawnerFlag);
     this.#child = spawn(process.execPath, args, {
       // In a session of its own: what ends the worker's whole group must leave it alive.
       detached: true,
@@ -126,7 +130,9 @@ export class GuardianLink {
   }
 
   send(message: ToGuardian): void {
-    if (this.#socket.writable) this.#socket.write(encodeMessage(message));
+    if (!this.#socket.writable) return;
+    corkForNow(this.#socket);
+    this.#socket.write(encodeMessage(message));
   }
 
   /** For a guardian that no longer answers; onGone follows. */

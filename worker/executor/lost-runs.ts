@@ -3,13 +3,12 @@
  * run whose start it never confirmed may have been spawned all the same; its run id tells.
  */
 import type { Clock } from '../../shared/clock.ts';
-import { processAgeMs } from '../guardian/process-table.ts';
+import { isYoungerThan } from '../guardian/process-table.ts';
 import type { TreeRoot } from '../guardian/process-tree.ts';
 import { endTrees } from './end-trees.ts';
 import type { PooledRun } from './pooled-run.ts';
 
 const goneLimitMs = 1_000;
-const ageSlackMs = 1_000;
 
 /** Resolves when the trees are gone, or after a second: KILL leaves them nothing to do. */
 export async function killLostRuns(runs: readonly PooledRun[], clock: Clock): Promise<void> {
@@ -39,6 +38,5 @@ export function rootOf(run: PooledRun, clock: Clock): TreeRoot {
  * stopped for long after the guardian died, and nobody else kept the number.
  */
 function isStillItsGroup(run: PooledRun, groupId: number, clock: Clock): boolean {
-  const ageMs = processAgeMs(groupId);
-  return ageMs === undefined || ageMs + ageSlackMs >= clock.monotonicMs() - run.confirmedAtMs;
+  return !isYoungerThan(groupId, clock.monotonicMs() - run.confirmedAtMs);
 }

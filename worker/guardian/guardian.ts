@@ -9,9 +9,11 @@ import { Alarm } from './alarm.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { encodeMessage, encodeOutputHead, type StartMessage, type ToGuardian } from './messages.ts';
 import { OutputRelay, type SendPiece } from './output-relay.ts';
+import { Launcher } from './launch.ts';
 import type { PipePool } from './pipe-pool.ts';
 import type { RunCgroups } from './run-cgroups.ts';
 import { RunProcess } from './run-process.ts';
+import { Spawner } from './spawner.ts';
 import { TreeWatch } from './tree-watch.ts';
 
 /** For the last search of all, when the worker is gone. */
@@ -23,11 +25,22 @@ export interface Channel {
   write(parts: readonly Buffer[], onWritten?: () => void): boolean;
 }
 
+export interface GuardianOptions {
+  readonly clock: Clock;
+  readonly channel: Channel;
+  readonly pipes: PipePool;
+  readonly cgroups: RunCgroups | undefined;
+  /** Without it Node spawns. */
+  readonly hasSpawner: boolean;
+  /** The guardian cannot go on: it no longer hears of the runs that its spawner started. */
+  readonly onSpawnerGone: (how: string) => void;
+}
+
 export class Guardian {
   readonly #clock: Clock;
   readonly #channel: Channel;
-  readonly #pipes: PipePool;
-  readonly #cgroups: RunCgroups | undefined;
+  readonly #launcher: Launcher;
+  readonly #spawner: Spawner | undefined;
   readonly #watch: TreeWatch;
   readonly #buffers = new BufferPool();
   readonly #runs = new Map<number, RunProcess>();
@@ -35,13 +48,18 @@ export class Guardian {
   #deadlineMs = 0;
   #paused = false;
 
-  constructor(clock: Clock, channel: Channel, pipes: PipePool, cgroups?: RunCgroups) {
-    this.#pipes = pipes;
-    this.#cgroups = cgroups;
-    this.#watch = new TreeWatch(clock);
+  constructor(options: GuardianOptions) {
+    const { clock, channel, pipes, cgroups } = options;
     this.#clock = clock;
     this.#channel = channel;
+    this.#watch = new TreeWatch(clock);
     this.#deadlineAlarm = new Alarm(clock, () => this.#fence());
+    const probe = pipes.sample;
+    if (options.hasSpawner && probe !== undefined) {
+      const onPong = (): void => this.#pong();
+      this.#spawner = new Spawner({ clock, probe, onPong, onGone: options.onSpawnerGone });
+    }
+    this.#launcher = new Launcher({ clock, pipes, cgroups, spawner: this.#spawner });
   }
 
   /** The first thing the worker hears. */
@@ -67,7 +85,9 @@ export class Guardian {
         this.#runs.get(message.id)?.hurryOutput(message.isHurried);
         break;
       case 'ping':
-        this.#channel.write([encodeMessage({ type: 'pong' })]);
+        // One without the other is of no use.
+        if (this.#spawner?.isReady === true) this.#spawner.ping();
+        else this.#pong();
         break;
     }
   }
@@ -81,9 +101,14 @@ export class Guardian {
 
   /** KILL to every run's whole tree: the worker is gone. */
   killAll(): void {
+    this.#spawner?.end();
     for (const run of this.#runs.values()) run.abandon();
     this.#runs.clear();
     this.#watch.killAll(killAllLimitMs);
+  }
+
+  #pong(): void {
+    this.#channel.write([encodeMessage({ type: 'pong' })]);
   }
 
   #isDeadlinePassed(): boolean {
@@ -99,9 +124,8 @@ export class Guardian {
     const run = new RunProcess(message, {
       clock: this.#clock,
       output: this.#createRelay(message),
-      pipes: this.#pipes,
+      launcher: this.#launcher,
       watch: this.#watch,
-      cgroups: this.#cgroups,
       onTrouble: (text) => {
         const runId = message.spec.environment['CRON_RUN_ID'];
         const of = runId === undefined ? {} : { runId };
@@ -117,7 +141,10 @@ export class Guardian {
     });
     this.#runs.set(message.id, run);
     if (this.#paused) run.pause();
-    run.spawn(() => this.#refusal(message.startBy));
+    run.launch({
+      beforeMs: () => Math.min(this.#deadlineMs, message.startBy),
+      refusal: () => this.#refusal(message.startBy),
+    });
   }
 
   #createRelay({ id, spec }: StartMessage): OutputRelay {
@@ -134,7 +161,7 @@ export class Guardian {
       return 'the session deadline has passed';
     }
     const lateMs = this.#clock.monotonicMs() - startBy;
-    return lateMs > 0 ? `too late to start, by ${lateMs.toFixed(0)} ms` : undefined;
+    return lateMs >= 0 ? `too late to start, by ${lateMs.toFixed(0)} ms` : undefined;
   }
 
   #write(parts: readonly Buffer[], onWritten?: () => void): void {

@@ -7,6 +7,7 @@ import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { systemClock } from '../../shared/clock.ts';
 import { Guardian, type Channel } from './guardian.ts';
+import { corkForNow } from './cork-for-now.ts';
 import { closeInheritedDescriptors } from './inherited-descriptors.ts';
 import {
   cgroupsFlag,
@@ -14,6 +15,7 @@ import {
   decodeToGuardian,
   encodeMessage,
   FrameReader,
+  noSpawnerFlag,
 } from './messages.ts';
 import { PipePool } from './pipe-pool.ts';
 import { openRunCgroups, type RunCgroups } from './run-cgroups.ts';
@@ -33,11 +35,9 @@ closeInheritedDescriptors();
 const socket = new Socket({ fd: channelDescriptor, readable: true, writable: true });
 const channel: Channel = {
   write(parts, onWritten) {
-    socket.cork();
+    corkForNow(socket);
     for (const part of parts.slice(0, -1)) socket.write(part);
-    // Corked writes are done together.
     socket.write(parts.at(-1) ?? '', onWritten);
-    socket.uncork();
     return socket.writableLength < maxWaitingBytes;
   },
 };
@@ -47,7 +47,16 @@ const pipes = new PipePool({
   onTrouble: (text) => channel.write([encodeMessage({ type: 'notice', text })]),
 });
 pipes.fill();
-const guardian = new Guardian(systemClock, channel, pipes, openCgroupsIfAsked());
+const guardian = new Guardian({
+  clock: systemClock,
+  channel,
+  pipes,
+  cgroups: openCgroupsIfAsked(),
+  hasSpawner: !process.argv.includes(noSpawnerFlag),
+  onSpawnerGone: (how) => {
+    throw new Error(`the spawner ended (${how})`);
+  },
+});
 const frames = new FrameReader((body) => guardian.handle(decodeToGuardian(body)));
 
 function openCgroupsIfAsked(): RunCgroups | undefined {

@@ -9,6 +9,9 @@ import type { EndedBy, RunSpec } from '../executor/port.ts';
 /** Among the guardian's arguments: a cgroup for every run. */
 export const cgroupsFlag = '--cgroups';
 
+/** Among the guardian's arguments: Node spawns every run. */
+export const noSpawnerFlag = '--no-spawner';
+
 /** The descriptor on which the guardian finds the socket. */
 export const channelDescriptor = 3;
 

@@ -14,9 +14,17 @@ const batchSize = 64;
 const readBytes = 64 * 1024;
 
 export interface OutputPipe {
-  /** For the child; close it once the child has it, or the pipe never ends. */
-  readonly writeDescriptor: number;
-  readonly reader: Socket;
+  /** A descriptor of this process that leads to it, for whoever opens the writing end by itself. */
+  readonly descriptor: number;
+  /** The writing end, for a child; close it once the child has it, or the pipe never ends. */
+  openWriter(): number;
+  /**
+   * Once, and only when a writing end was opened: it would wait for its first writer for ever.
+   * `onChunk` gets what is read, valid until it returns.
+   */
+  read(onChunk: (chunk: Buffer) => void): Socket;
+  /** In place of read(): nobody has written to it. */
+  giveBack(): void;
 }
 
 export interface PipePoolOptions {
@@ -55,26 +63,34 @@ export class PipePool {
     }
   }
 
-  /**
-   * `onChunk` gets what is read, valid until it returns. Undefined when there is no pipe to be had;
-   * throws when the system has no descriptor left.
-   */
-  take(onChunk: (chunk: Buffer) => void): OutputPipe | undefined {
+  /** Undefined when there is no pipe to be had; throws when the system has no descriptor left. */
+  take(): OutputPipe | undefined {
     if (this.#keepers.length === 0) this.fill();
     const keeper = this.#keepers.pop();
     if (keeper === undefined) return undefined;
     // Opened anew, so that the reader's end and a writer's end are of this use only.
     const path = `/proc/self/fd/${String(keeper)}`;
-    let readDescriptor: number | undefined;
+    let readDescriptor: number;
     try {
       readDescriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-      const writeDescriptor = openSync(path, constants.O_WRONLY);
-      return { writeDescriptor, reader: this.#createReader(readDescriptor, keeper, onChunk) };
     } catch (error) {
-      if (readDescriptor !== undefined) closeSync(readDescriptor);
       closeSync(keeper);
       throw error;
     }
+    return {
+      descriptor: keeper,
+      openWriter: () => openSync(path, constants.O_WRONLY),
+      read: (onChunk) => this.#createReader(readDescriptor, keeper, onChunk),
+      giveBack: () => {
+        closeSync(readDescriptor);
+        this.#keepers.push(keeper);
+      },
+    };
+  }
+
+  /** One that is not in use, to try whether another process can reach it. */
+  get sample(): number | undefined {
+    return this.#keepers[0];
   }
 
   #makeBatch(): void {

@@ -6,6 +6,8 @@
  */
 import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 
+/** By how much clocks and their readings may differ. */
+const ageSlackMs = 1_000;
 /** Linux counts so towards user space on every machine. */
 const ticksPerSecond = 100;
 /** The parent of the kernel's own threads. */
@@ -104,6 +106,15 @@ export function processAgeMs(pid: number): number | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Whether the number, that of a process which is `ageMs` old, was given to another one since. Not
+ * when there is none.
+ */
+export function isYoungerThan(pid: number, ageMs: number): boolean {
+  const age = processAgeMs(pid);
+  return age !== undefined && age + ageSlackMs < ageMs;
 }
 
 function readStat(pid: number): Omit<ProcessEntry, 'runId'> | undefined {

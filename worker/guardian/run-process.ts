@@ -1,20 +1,17 @@
 /**
- * One run, from its spawn to its end, in a process group of its own.
- * running -> (ending: TERM, grace, KILL) -> leader exited -> whole tree gone or killed -> pipes
- * closed -> over. Without an order to end it, a run is over when its shell has exited and its pipes
+ * One run, from its start to its end, in a process group of its own.
+ * starting -> running -> (ending: TERM, grace, KILL) -> leader exited -> whole tree gone or killed -> pipes
+ * closed -> over. An order that comes while it is starting is carried out when it has. Without an order to end it, a run is over when its shell has exited and its pipes
  * are closed; a daemon it left behind may hold them for `pipeLimitMs`, is then no longer heard, and
  * lives on, as under cron.
  * Every timer belongs to the run and is cleared when it is over.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../shared/clock.ts';
 import { Alarm } from './alarm.ts';
+import type { Launcher, LaunchListener, StartedShell } from './launch.ts';
 import type { EndedMessage, StartMessage } from './messages.ts';
-import { type OutputRelay, type OutputStream } from './output-relay.ts';
-import type { OutputPipe, PipePool } from './pipe-pool.ts';
-import type { RunCgroup, RunCgroups } from './run-cgroups.ts';
+import type { OutputRelay } from './output-relay.ts';
 import { RunTree } from './run-tree.ts';
 import { describeSpawnFailure } from './spawn-failure.ts';
 import type { TreeWatch } from './tree-watch.ts';
@@ -24,9 +21,8 @@ const pipeLimitMs = 500;
 export interface RunProcessDependencies {
   readonly clock: Clock;
   readonly output: OutputRelay;
-  readonly pipes: PipePool;
+  readonly launcher: Launcher;
   readonly watch: TreeWatch;
-  readonly cgroups: RunCgroups | undefined;
   readonly onStarted: (pid: number, at: number) => void;
   /** For the worker's log. */
   readonly onTrouble: (text: string) => void;
@@ -36,6 +32,14 @@ export interface RunProcessDependencies {
 
 export type EndCause = 'timeout' | 'kill' | 'fence';
 
+/** Until when a run may start, as it stands at the moment of asking. */
+export interface StartLimit {
+  /** Monotonic ms. */
+  beforeMs(): number;
+  /** The reason why it must not start now, if there is one. */
+  refusal(): string | undefined;
+}
+
 export class RunProcess {
   readonly #start: StartMessage;
   readonly #deps: RunProcessDependencies;
@@ -44,6 +48,8 @@ export class RunProcess {
   readonly #pipeAlarm: Alarm;
   readonly #open = new Set<Readable>();
   #tree: RunTree | undefined;
+  /** What was ordered while it was starting; the grace is the shortest. */
+  #ordered: { readonly cause: EndCause; readonly graceMs: number } | undefined;
   #exit: { code: number | null; signal: string | null } | undefined;
   #cause: EndCause | undefined;
   #isKilled = false;
@@ -64,63 +70,29 @@ export class RunProcess {
     return this.#start.spec.guarded;
   }
 
-  /**
-   * `refusal` gives the reason why the run must not start now, if there is one. It is asked right
-   * before the spawn, with nothing in between.
-   */
-  spawn(refusal: () => string | undefined): void {
-    const { spec } = this.#start;
-    // Here, too: one that comes too late needs no pipes.
-    if (this.#isRefused(refusal())) return;
-    const pipes: OutputPipe[] = [];
-    let child: ChildProcess;
-    let cgroup: RunCgroup | undefined;
-    const runId = spec.environment['CRON_RUN_ID'];
-    try {
-      const stdout = this.#takePipe('stdout', pipes);
-      const stderr = this.#takePipe('stderr', pipes);
-      if (this.#isRefused(refusal())) return;
-      const spawnChild = (): ChildProcess =>
-        spawn(spec.shell, ['-c', spec.command], {
-          cwd: spec.workingDirectory,
-          env: spec.environment,
-          detached: true,
-          stdio: ['ignore', stdout, stderr],
-        });
-      const { cgroups } = this.#deps;
-      if (cgroups === undefined) child = spawnChild();
-      else ({ value: child, cgroup } = cgroups.spawnInside(runId, spawnChild));
-    } catch (error) {
-      this.#failToSpawn(error);
-      return;
-    } finally {
-      for (const pipe of pipes) closeSync(pipe.writeDescriptor);
-    }
-    for (const [name, stream] of [
-      ['stdout', child.stdout],
-      ['stderr', child.stderr],
-    ] as const) {
-      stream?.on('data', (chunk: Buffer) => this.#onChunk(name, stream, chunk));
-      if (stream !== null) this.#watch(stream);
-    }
-    if (child.pid === undefined) {
-      cgroup?.leave();
-      child.once('error', (error) => this.#failToSpawn(error));
+  /** The limit is looked at right before the start, and by the spawner once more. */
+  launch(limit: StartLimit): void {
+    const reason = limit.refusal();
+    if (reason !== undefined) {
+      this.#finishUnstarted('refused', reason);
       return;
     }
-    child.once('exit', (code, signal) => this.#onExit(code, signal));
-    const { clock, watch } = this.#deps;
-    this.#tree = new RunTree({
-      clock,
-      watch,
-      leaderId: child.pid,
-      runId,
-      cgroup,
-      isHeld: () => this.#open.size > 0 && !this.#paused,
-      onGone: (left) => this.#onTreeGone(left),
-    });
-    this.#timeoutAlarm.set(clock.monotonicMs() + spec.timeoutMs);
-    this.#deps.onStarted(child.pid, clock.wallMs());
+    const listener: LaunchListener = {
+      onStarted: (started) => this.#onStarted(started),
+      onFailed: (error) => {
+        const why = describeSpawnFailure(error, this.#start.spec);
+        this.#finishUnstarted('spawn-error', why);
+      },
+      // The limit may have moved on meanwhile.
+      onLate: () => this.launch(limit),
+      onExit: (code, signal) => this.#onExit(code, signal),
+      onChunk: (name, stream, chunk) => {
+        this.#deps.output.push(name, chunk);
+        // At the child's exit Node resumes the streams it made by itself.
+        if (this.#paused) stream.pause();
+      },
+    };
+    this.#deps.launcher.launch(this.#start.spec, limit.beforeMs(), listener);
   }
 
   /**
@@ -129,7 +101,12 @@ export class RunProcess {
    */
   end(cause: EndCause, graceMs: number): void {
     const tree = this.#tree;
-    if (this.#over || tree === undefined || this.#isKilled || this.#treeOver) return;
+    if (this.#over || this.#isKilled || this.#treeOver) return;
+    if (tree === undefined) {
+      const { cause: first = cause, graceMs: shortest = graceMs } = this.#ordered ?? {};
+      this.#ordered = { cause: first, graceMs: Math.min(shortest, graceMs) };
+      return;
+    }
     // It has ended by itself, and only its output is not yet closed.
     if (this.#exit !== undefined && this.#cause === undefined && !tree.hasGroup) return;
     const first = this.#cause === undefined;
@@ -151,7 +128,15 @@ export class RunProcess {
 
   /** KILL, as far as it goes at once: the guardian is about to end. */
   abandon(): void {
-    if (!this.#treeOver) this.#tree?.abandon();
+    if (this.#treeOver || this.#over) return;
+    if (this.#tree !== undefined) {
+      this.#tree.abandon();
+      return;
+    }
+    // It may just have started, and is known by its run id only.
+    const runId = this.#start.spec.environment['CRON_RUN_ID'];
+    const none = { leaderId: undefined, isLeaderCollected: true };
+    this.#deps.watch.add({ runId, isCondemned: true, ...none });
   }
 
   /** Holds the run's writes up (its pipes fill) until resume(). */
@@ -165,19 +150,23 @@ export class RunProcess {
     for (const stream of this.#open) stream.resume();
   }
 
-  /** What goes into the child's stdio: the end of a real pipe, or Node's word for one of its own. */
-  #takePipe(name: OutputStream, taken: OutputPipe[]): number | 'pipe' {
-    const pipe = this.#deps.pipes.take((chunk) => this.#onChunk(name, pipe?.reader, chunk));
-    if (pipe === undefined) return 'pipe';
-    taken.push(pipe);
-    this.#watch(pipe.reader);
-    return pipe.writeDescriptor;
-  }
-
-  #onChunk(name: OutputStream, stream: Readable | undefined, chunk: Buffer): void {
-    this.#deps.output.push(name, chunk);
-    // At the child's exit Node resumes the streams it made by itself.
-    if (this.#paused) stream?.pause();
+  #onStarted({ pid, atMs, streams, cgroup }: StartedShell): void {
+    const { clock, watch, onStarted } = this.#deps;
+    const { spec } = this.#start;
+    for (const stream of streams) this.#watch(stream);
+    this.#tree = new RunTree({
+      clock,
+      watch,
+      leaderId: pid,
+      startedAtMs: atMs,
+      runId: spec.environment['CRON_RUN_ID'],
+      cgroup,
+      isHeld: () => this.#open.size > 0 && !this.#paused,
+      onGone: (left) => this.#onTreeGone(left),
+    });
+    this.#timeoutAlarm.set(atMs + spec.timeoutMs);
+    onStarted(pid, Math.round(clock.wallMs() - (clock.monotonicMs() - atMs)));
+    if (this.#ordered !== undefined) this.end(this.#ordered.cause, this.#ordered.graceMs);
   }
 
   #watch(stream: Readable): void {
@@ -247,15 +236,6 @@ export class RunProcess {
     }
     if (this.#cause === 'fence') return { reason: 'the session deadline has passed' };
     return {};
-  }
-
-  #isRefused(reason: string | undefined): boolean {
-    if (reason !== undefined) this.#finishUnstarted('refused', reason);
-    return reason !== undefined;
-  }
-
-  #failToSpawn(error: unknown): void {
-    this.#finishUnstarted('spawn-error', describeSpawnFailure(error, this.#start.spec));
   }
 
   #finishUnstarted(endedBy: 'spawn-error' | 'refused', reason: string): void {

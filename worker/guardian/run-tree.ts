@@ -8,7 +8,13 @@
 import type { Clock } from '../../shared/clock.ts';
 import { Alarm } from './alarm.ts';
 import { groupExists, signalGroup, terminateGroup } from './process-group.ts';
-import { isSameProcess, readProcess, signalProcess, type ProcessEntry } from './process-table.ts';
+import {
+  isSameProcess,
+  isYoungerThan,
+  readProcess,
+  signalProcess,
+  type ProcessEntry,
+} from './process-table.ts';
 import type { RunCgroup } from './run-cgroups.ts';
 import type { TreeWatch, WatchedRoot } from './tree-watch.ts';
 
@@ -26,6 +32,8 @@ export interface RunTreeOptions {
   readonly clock: Clock;
   readonly watch: TreeWatch;
   readonly leaderId: number;
+  /** Monotonic ms. */
+  readonly startedAtMs: number;
   readonly runId: string | undefined;
   /** When it has one, it alone says what is left. */
   readonly cgroup: RunCgroup | undefined;
@@ -86,6 +94,24 @@ export class RunTree implements WatchedRoot {
     return !this.#isGroupGone;
   }
 
+  /**
+   * The group, if it may be signalled. Whoever collected the leader may not yet have been heard, and
+   * if this process was stopped for long meanwhile, the number is another's.
+   */
+  get #group(): number | undefined {
+    const { clock, leaderId, startedAtMs } = this.#options;
+    if (!this.#isLeaderCollected && isYoungerThan(leaderId, clock.monotonicMs() - startedAtMs)) {
+      this.#isLeaderCollected = true;
+      this.#isGroupGone = true;
+    }
+    return this.hasGroup ? leaderId : undefined;
+  }
+
+  #killGroup(): void {
+    const group = this.#group;
+    if (group !== undefined) signalGroup(group, 'SIGKILL');
+  }
+
   leaderExited(): void {
     this.#isLeaderCollected = true;
     if (this.#pollAlarm.atMs !== Infinity) this.#pollSoon();
@@ -97,14 +123,15 @@ export class RunTree implements WatchedRoot {
     watch.add(this);
     // Looked for first: who is whose child is known only while the parents live.
     const members = cgroup === undefined ? watch.findSoon(this) : cgroup.members().map(readProcess);
-    if (this.hasGroup) terminateGroup(this.#options.leaderId);
+    const group = this.#group;
+    if (group !== undefined) terminateGroup(group);
     this.#meet(members ?? []);
     this.#pollSoon();
   }
 
   /** KILL to every member, at once to those of the group. */
   kill(): void {
-    if (this.hasGroup) signalGroup(this.#options.leaderId, 'SIGKILL');
+    this.#killGroup();
     this.#options.cgroup?.kill();
     this.#killedAtMs = this.#options.clock.monotonicMs();
     this.#options.watch.add(this);
@@ -117,7 +144,7 @@ export class RunTree implements WatchedRoot {
   /** For a guardian that is about to end: KILL, as far as it goes at once. */
   abandon(): void {
     if (this.#gone) return;
-    if (this.hasGroup) signalGroup(this.#options.leaderId, 'SIGKILL');
+    this.#killGroup();
     this.#options.cgroup?.kill();
     this.#killedAtMs ??= this.#options.clock.monotonicMs();
     this.#options.watch.add(this);
