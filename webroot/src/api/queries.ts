@@ -6,7 +6,6 @@ import {
   queryOptions,
   QueryClient,
 } from '@tanstack/react-query';
-import type { Topic } from '../live/connection.ts';
 import { isApiError } from './api-error.ts';
 import { queryString, request } from './client.ts';
 import type { JobFilter, RunFilter } from './filters.ts';
@@ -21,14 +20,6 @@ import type {
   SchedulePreview,
   WorkerList,
 } from './shapes.ts';
-
-/** What a hint on a topic makes stale, by the first part of the key. */
-export const keysOfTopic: Readonly<Record<Topic, readonly string[]>> = {
-  jobs: ['jobs', 'job', 'overview', 'calendars', 'calendar'],
-  runs: ['runs', 'run', 'jobs', 'job', 'overview'],
-  workers: ['workers', 'overview'],
-  calendars: ['calendars', 'calendar', 'jobs', 'job', 'overview', 'preview'],
-};
 
 /** Hints do the work; this only covers a hint that was lost. */
 const fallbackRefetchMs = 20_000;

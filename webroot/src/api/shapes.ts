@@ -204,6 +204,8 @@ export interface Overview {
     readonly total: number;
     readonly paused: number;
     readonly quarantined: number;
+    /** Their last run did not succeed. */
+    readonly failing: number;
     readonly attention: number;
   };
   readonly running: number;

@@ -24,6 +24,7 @@ export function JobsToolbar({ filter, groups, overview, onChange }: JobsToolbarP
   const counts: Partial<Record<string, number>> = {
     paused: overview?.jobs.paused,
     quarantined: overview?.jobs.quarantined,
+    failing: overview?.jobs.failing,
     attention: overview?.jobs.attention,
   };
   // Offered when there is something to look at.

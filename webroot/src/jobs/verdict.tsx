@@ -1,14 +1,12 @@
 /** One line that answers "is everything all right?", with what is not and where to look. */
-import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { type ReactNode } from 'react';
 import { Link } from 'wouter';
-import { jobsQuery, overviewQuery } from '../api/queries.ts';
+import { overviewQuery } from '../api/queries.ts';
 import { useMessages } from '../i18n/language.ts';
 import { OutcomeGlyph } from '../ui/outcome-glyph.tsx';
 import { jobsMessages } from './messages.ts';
 import './verdict.css';
-
-const failingFilter = { sort: 'name', groups: [], statuses: ['failing'], limit: 1 } as const;
 
 interface Concern {
   readonly id: string;
@@ -19,7 +17,6 @@ interface Concern {
 export function Verdict() {
   const { verdict } = useMessages(jobsMessages);
   const { data: overview } = useQuery(overviewQuery);
-  const { data: failing } = useInfiniteQuery(jobsQuery(failingFilter));
   if (!overview) {
     return (
       <p className="verdict" role="status">
@@ -29,7 +26,6 @@ export function Verdict() {
   }
   const { jobs, workers, running } = overview;
   const allWorkers = workers.ready + workers.draining + workers.blocked;
-  const failingCount = failing?.pages[0]?.total ?? 0;
 
   const concerns: Concern[] = [];
   const add = (id: string, applies: boolean, grave: boolean, text: ReactNode): void => {
@@ -58,9 +54,9 @@ export function Verdict() {
   );
   add(
     'failing',
-    failingCount > 0,
+    jobs.failing > 0,
     false,
-    <Link href="/?status=failing">{verdict.failing(failingCount)}</Link>,
+    <Link href="/?status=failing">{verdict.failing(jobs.failing)}</Link>,
   );
 
   const grave = concerns.some((concern) => concern.grave);

@@ -5,9 +5,8 @@
  * says so itself.
  */
 import { createStore } from '../external-store.ts';
+import { anything, joinHints, readHint, type Hint, type Topic } from './hint.ts';
 import { serverClock } from './server-clock.ts';
-
-export type Topic = 'jobs' | 'workers' | 'runs' | 'calendars';
 
 export interface Connection {
   readonly state: 'connecting' | 'live' | 'cut';
@@ -37,24 +36,36 @@ const firstPauseMs = 1000;
 const longestPauseMs = 15_000;
 const topics: readonly Topic[] = ['jobs', 'workers', 'runs', 'calendars'];
 
-/** `onChange` gets the topics that changed; all of them after a reconnect. */
-export function createLiveStream(onChange: (changed: ReadonlySet<Topic>) => void): LiveStream {
+/** `onChange` gets the topics that changed, with what of them; everything after a reconnect. */
+export function createLiveStream(
+  onChange: (changed: ReadonlyMap<Topic, Hint>) => void,
+): LiveStream {
   let source: EventSource | undefined;
   let pauseMs = firstPauseMs;
   let reopenTimer: ReturnType<typeof setTimeout> | undefined;
   let flushTimer: ReturnType<typeof setTimeout> | undefined;
   let flushedAt = 0;
-  let echoTimer: ReturnType<typeof setTimeout> | undefined;
-  let isEcho = false;
+  const echoTimers = new Set<ReturnType<typeof setTimeout>>();
   let wasCut = false;
-  const changed = new Set<Topic>();
+  const changed = new Map<Topic, Hint>();
+  /** Runs that were told of before and are due to be looked at again. */
+  let echoed: Hint | undefined;
 
   function update(change: Partial<Connection>): void {
     connectionStore.set({ ...connectionStore.get(), ...change });
   }
 
-  function note(...names: readonly Topic[]): void {
-    for (const name of names) changed.add(name);
+  function noteAll(): void {
+    for (const topic of topics) changed.set(topic, anything);
+    flushSoon();
+  }
+
+  function note(topic: Topic, hint: Hint): void {
+    changed.set(topic, joinHints(changed.get(topic), hint));
+    flushSoon();
+  }
+
+  function flushSoon(): void {
     if (flushTimer !== undefined || document.hidden) return;
     const waitMs = Math.max(100, flushedAt + flushEveryMs - Date.now());
     flushTimer = setTimeout(flush, waitMs);
@@ -63,24 +74,28 @@ export function createLiveStream(onChange: (changed: ReadonlySet<Topic>) => void
   function flush(): void {
     flushTimer = undefined;
     flushedAt = Date.now();
-    if (changed.size === 0) return;
-    const handedOn = new Set(changed);
+    const runs = changed.get('runs');
+    if (runs !== undefined) echoLater(runs);
+    const handedOn = new Map(changed);
+    if (echoed !== undefined) handedOn.set('runs', joinHints(runs, echoed));
     changed.clear();
-    onChange(handedOn);
-    if (handedOn.has('runs') && !isEcho) {
-      clearTimeout(echoTimer);
-      echoTimer = setTimeout(() => {
-        isEcho = changed.size === 0;
-        note('runs');
-      }, echoAfterMs);
-    }
-    isEcho = false;
+    echoed = undefined;
+    if (handedOn.size > 0) onChange(handedOn);
+  }
+
+  function echoLater(runs: Hint): void {
+    const timer = setTimeout(() => {
+      echoTimers.delete(timer);
+      echoed = joinHints(echoed, runs);
+      flushSoon();
+    }, echoAfterMs);
+    echoTimers.add(timer);
   }
 
   function alive(): void {
     pauseMs = firstPauseMs;
     if (connectionStore.get().state !== 'live') update({ state: 'live', since: serverClock.now() });
-    if (wasCut) note(...topics);
+    if (wasCut) noteAll();
     wasCut = false;
   }
 
@@ -93,10 +108,9 @@ export function createLiveStream(onChange: (changed: ReadonlySet<Topic>) => void
     opened.addEventListener('open', alive);
     opened.addEventListener('snapshot', alive);
     for (const topic of topics) {
-      opened.addEventListener(topic, () => {
+      opened.addEventListener(topic, (event: MessageEvent<unknown>) => {
         alive();
-        isEcho = false;
-        note(topic);
+        note(topic, readHint(event.data));
       });
     }
     opened.addEventListener('status', (event: MessageEvent<unknown>) => {
@@ -125,12 +139,12 @@ export function createLiveStream(onChange: (changed: ReadonlySet<Topic>) => void
       'since' in status && typeof status.since === 'number' ? status.since : serverClock.now();
     if (etcd !== connectionStore.get().etcd) {
       update({ etcd, etcdSince: since });
-      note(...topics);
+      noteAll();
     }
   }
 
   function onVisible(): void {
-    if (!document.hidden) note();
+    if (!document.hidden) flushSoon();
   }
 
   return {
@@ -143,7 +157,8 @@ export function createLiveStream(onChange: (changed: ReadonlySet<Topic>) => void
       document.removeEventListener('visibilitychange', onVisible);
       clearTimeout(reopenTimer);
       clearTimeout(flushTimer);
-      clearTimeout(echoTimer);
+      for (const timer of echoTimers) clearTimeout(timer);
+      echoTimers.clear();
       flushTimer = undefined;
       source?.close();
       source = undefined;

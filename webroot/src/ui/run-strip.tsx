@@ -1,8 +1,10 @@
 /**
  * The last runs as bars, newest on the right: colour is the outcome, height the duration (root
- * scale, against the longest in the strip), hollow means that nothing ran. A bar opens its run.
+ * scale, against the longest in the strip), hollow means that nothing ran. A bar opens its run. A list
+ * shows hundreds of bars at once, so those of one look are one path; only the bar under the pointer
+ * is a link.
  */
-import { type MouseEvent } from 'react';
+import { type MouseEvent, type PointerEvent, useState } from 'react';
 import { useLocation } from 'wouter';
 import type { RowBrief } from '../api/shapes.ts';
 import { formatInstant } from '../format/instant.ts';
@@ -36,8 +38,11 @@ export function RunStrip({
   const common = useMessages(commonMessages);
   const text = useMessages(words);
   const held = useHeldValue(rows);
+  const [pointed, setPointed] = useState<number | undefined>();
   const shown = held.value.slice(0, slots).toReversed();
   const longest = Math.max(1, ...shown.map((row) => durationOf(row) ?? 0));
+  const empty = slots - shown.length;
+  const pointedRow = pointed === undefined ? undefined : shown[pointed];
 
   const counts = new Map<ShownOutcome, number>();
   for (const row of shown) {
@@ -47,64 +52,120 @@ export function RunStrip({
   const parts = [...counts].map(([kind, count]) => `${count} ${common.outcome[kind]}`).join(', ');
   const label = shown.length === 0 ? text.none : text.last(shown.length, parts);
 
-  function open(event: MouseEvent, id: string): void {
+  function indexAt(event: MouseEvent<SVGSVGElement>): number | undefined {
+    const { left } = event.currentTarget.getBoundingClientRect();
+    const index = Math.floor((event.clientX - left) / pitch) - empty;
+    return index >= 0 && index < shown.length ? index : undefined;
+  }
+
+  const point = (event: PointerEvent<SVGSVGElement>): void => setPointed(indexAt(event));
+
+  /** A finger points and clicks at once: it meets no link. */
+  function open(event: MouseEvent<SVGSVGElement>): void {
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
+    const row = shown[indexAt(event) ?? -1];
+    if (row === undefined) return;
     event.preventDefault();
     hideTooltip();
-    navigate(`/runs/${encodeURIComponent(id)}`);
+    navigate(pathOf(row));
   }
 
   return (
+    // Its runs are reached by the keyboard through the job's page.
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions, jsx-a11y/click-events-have-key-events
     <svg
       className="run-strip"
       width={slots * pitch}
       height={fullHeight + 2}
       role="img"
       aria-label={label}
-      onPointerEnter={held.handlers.onPointerEnter}
+      onPointerEnter={(event) => {
+        held.handlers.onPointerEnter(event);
+        point(event);
+      }}
+      onPointerMove={point}
+      onClick={open}
       onPointerLeave={() => {
         held.handlers.onPointerLeave();
+        setPointed(undefined);
         hideTooltip();
       }}
     >
-      {Array.from({ length: slots - shown.length }, (_, index) => (
-        <rect
-          className="no-run"
-          key={index}
-          x={index * pitch}
-          y={fullHeight - 1}
-          width={barWidth}
-          height={2}
-        />
+      <rect className="hit" width={slots * pitch} height={fullHeight + 2} />
+      {empty > 0 && <path className="no-run" d={placeholders(empty)} />}
+      {[...pathsOf(shown, empty, longest)].map(([look, path]) => (
+        <path key={look} className={`bar ${look}`} d={path} />
       ))}
-      {shown.map((row, index) => {
-        const kind = row.outcome ?? 'running';
-        const hollow = row.kind === 'not-run';
-        const height = hollow ? hollowHeight : heightOf(row, longest);
-        const x = (slots - shown.length + index) * pitch;
-        return (
-          <a
-            key={row.id}
-            href={`/runs/${encodeURIComponent(row.id)}`}
-            tabIndex={-1}
-            aria-hidden="true"
-            onClick={(event) => open(event, row.id)}
-            onPointerEnter={(event) => showTooltip(event.currentTarget, <Explain row={row} />)}
-          >
-            <rect className="hit" x={x} y={0} width={pitch} height={fullHeight + 2} />
-            <rect
-              className={hollow ? `bar hollow ${kind}` : `bar ${kind}`}
-              x={hollow ? x + 0.5 : x}
-              y={fullHeight + (hollow ? 0.5 : 1) - height}
-              width={hollow ? barWidth - 1 : barWidth}
-              height={height}
-              rx={hollow ? 0 : 1}
-            />
-          </a>
-        );
-      })}
+      {pointed !== undefined && pointedRow !== undefined && (
+        <PointedBar
+          key={pointedRow.id}
+          row={pointedRow}
+          x={(empty + pointed) * pitch}
+          longest={longest}
+        />
+      )}
     </svg>
   );
+}
+
+/** Drawn over its like, as a link. */
+function PointedBar(bar: { readonly row: RowBrief; readonly x: number; readonly longest: number }) {
+  const { row, x, longest } = bar;
+  return (
+    <a
+      ref={(link) => {
+        if (link !== null) showTooltip(link, <Explain row={row} />);
+      }}
+      href={pathOf(row)}
+      tabIndex={-1}
+      aria-hidden="true"
+    >
+      <rect className="hit" x={x} y={0} width={pitch} height={fullHeight + 2} />
+      <path className={`bar ${lookOf(row)}`} d={barPath(row, x, longest)} />
+    </a>
+  );
+}
+
+function pathOf({ id }: RowBrief): string {
+  return `/runs/${encodeURIComponent(id)}`;
+}
+
+/** Class names of a bar. */
+function lookOf({ kind, outcome }: RowBrief): string {
+  return kind === 'not-run' ? `hollow ${outcome ?? ''}` : (outcome ?? 'running');
+}
+
+/** By look, the bars of that look as one path. */
+function pathsOf(
+  shown: readonly RowBrief[],
+  empty: number,
+  longest: number,
+): ReadonlyMap<string, string> {
+  const paths = new Map<string, string>();
+  for (const [index, row] of shown.entries()) {
+    const look = lookOf(row);
+    const path = barPath(row, (empty + index) * pitch, longest);
+    paths.set(look, `${paths.get(look) ?? ''}${path}`);
+  }
+  return paths;
+}
+
+function barPath(row: RowBrief, x: number, longest: number): string {
+  if (row.kind === 'not-run') {
+    const top = fullHeight + 0.5 - hollowHeight;
+    const width = barWidth - 1;
+    return `M${x + 0.5} ${top}h${width}v${hollowHeight}h${-width}Z`;
+  }
+  const height = Math.round(heightOf(row, longest) * 10) / 10;
+  // Rounded at the corners by 1.
+  return `M${x} ${fullHeight}v${2 - height}q0-1 1-1h${barWidth - 2}q1 0 1 1v${height - 2}q0 1-1 1h${2 - barWidth}q-1 0-1-1Z`;
+}
+
+function placeholders(count: number): string {
+  return Array.from(
+    { length: count },
+    (_, index) => `M${index * pitch} ${fullHeight - 1}h${barWidth}v2h${-barWidth}Z`,
+  ).join('');
 }
 
 function Explain({ row }: { readonly row: RowBrief }) {
