@@ -45,11 +45,15 @@ interface Span {
 }
 
 interface Collected {
-  readonly puts: Set<string>;
-  readonly deletes: Span[];
+  readonly puts: ReadonlySet<string>;
+  readonly deletes: readonly Span[];
 }
 
+const nothing: Collected = { puts: new Set(), deletes: [] };
+
 function collect(ops: readonly Op[]): Collected {
+  // Most branches that are not taken do nothing, or only read.
+  if (ops.every((op) => 'get' in op)) return nothing;
   const puts = new Set<string>();
   const deletes: Span[] = ops.flatMap((op) => ('delete' in op ? [op.delete] : []));
   const add = (key: string, isSafe: boolean): void => {

@@ -206,17 +206,15 @@ export class SimWorker {
     return new Promise((resolve, reject) => {
       const isUp = this.link.state === 'up';
       const thereMs = 0.5 + this.#random.next() * 4;
-      const fail = (): void =>
-        process.deliver(() => reject(new CronmeshError('etcd-unavailable', 'no time is told')));
-      time.after(isUp ? thereMs : 2000, () => {
-        if (!isUp) {
-          fail();
-          return;
-        }
-        const dateMs = Math.floor(time.trueWallMs / 1000) * 1000;
-        const backMs = 0.5 + this.#random.next() * 4;
-        time.after(backMs, () => process.deliver(() => resolve(dateMs)));
-      });
+      if (!isUp) {
+        const fail = (): void => reject(new CronmeshError('etcd-unavailable', 'no time is told'));
+        time.after(2000, () => process.deliver(fail));
+        return;
+      }
+      // What its clock shows when it is asked is known beforehand.
+      const dateMs = Math.floor((time.trueWallMs + thereMs) / 1000) * 1000;
+      const backMs = 0.5 + this.#random.next() * 4;
+      time.after(thereMs + backMs, () => process.deliver(() => resolve(dateMs)));
     });
   }
 }

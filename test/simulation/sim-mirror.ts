@@ -217,19 +217,25 @@ export class SimMirror implements Mirror {
     const { consumer, prefix, process, random, continuity } = this.#options;
     this.#heardMs = process.machine.monotonicMs();
     const next = this.#nextRevision ?? 0;
-    const fresh = commits.filter(
-      (commit) => commit.revision >= next && commit.told(prefix).length > 0,
-    );
+    const isFresh = (commit: Commit): boolean =>
+      commit.revision >= next && commit.told(prefix).length > 0;
+    // Mostly it is one.
+    const [first] = commits;
+    const fresh =
+      commits.length === 1 && first !== undefined && isFresh(first)
+        ? commits
+        : commits.filter(isFresh);
     // A server sends what has piled up in batches of its own choosing, never half a revision.
     for (let from = 0; from < fresh.length;) {
-      const batch = fresh.slice(from, from + random.integer(1, 20));
+      const most = random.integer(1, 20);
+      const batch = fresh.length === 1 ? fresh : fresh.slice(from, from + most);
       from += batch.length;
       const last = batch.at(-1);
       if (last === undefined) break;
       this.#nextRevision = last.revision + 1;
       continuity.saw(this.#era, last.revision);
       consumer.events(
-        batch.flatMap((commit) => commit.told(prefix)),
+        batch.length === 1 ? last.told(prefix) : batch.flatMap((commit) => commit.told(prefix)),
         last.revision,
       );
     }

@@ -58,11 +58,6 @@ export class SimMachine {
   }
 }
 
-interface Timer {
-  callback: (() => void) | undefined;
-  cancel?: () => void;
-}
-
 export class SimProcess {
   readonly machine: SimMachine;
   readonly clock: Clock;
@@ -125,17 +120,16 @@ export class SimProcess {
   }
 
   #after(delayMs: number, callback: () => void): () => void {
-    const timer: Timer = { callback };
-    timer.cancel = this.machine.after(delayMs, () => this.#fell(timer));
+    // Cancelled in the machine's time, or while the process is paused.
+    let what: (() => void) | undefined = callback;
+    const run = (): void => what?.();
+    const cancel = this.machine.after(delayMs, () => {
+      if (this.#alive && !this.#paused) run();
+      else this.deliver(run, true);
+    });
     return () => {
-      timer.callback = undefined;
-      timer.cancel?.();
+      what = undefined;
+      cancel();
     };
-  }
-
-  #fell(timer: Timer): void {
-    if (this.#alive && !this.#paused) timer.callback?.();
-    // It may still be cancelled while the process is paused.
-    else this.deliver(() => timer.callback?.(), true);
   }
 }
