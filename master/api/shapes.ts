@@ -249,6 +249,10 @@ export const rowShape = z
     signal: z.string().exactOptional(),
     outputBytes: count.exactOptional(),
     outputTruncated: z.boolean().exactOptional(),
+    outputCut: z
+      .literal(true)
+      .exactOptional()
+      .describe('Its worker vanished: what it wrote after the last stored byte is not known.'),
     fromTick: z.int().exactOptional(),
     count: count.exactOptional(),
     excepted: z

@@ -125,6 +125,8 @@ export interface HistoryRow {
   readonly signal?: string;
   readonly outputBytes?: number;
   readonly outputTruncated?: boolean;
+  /** Its worker vanished, and how much more it wrote is not known. */
+  readonly outputCut?: true;
   /** not-run only. */
   readonly fromTick?: number;
   readonly count?: number;

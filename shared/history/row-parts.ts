@@ -157,6 +157,7 @@ export function rowOf(parts: RowParts): HistoryRow {
     ...(verdict === undefined
       ? {}
       : { outcome: 'lost' as const, reason: verdict.reason, endedAt: verdict.at }),
+    ...(verdict !== undefined && late === undefined ? { outputCut: true as const } : {}),
     ...(verdict !== undefined && parts.verdict === undefined ? { restored: true as const } : {}),
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(late === undefined ? {} : { lateResult: late }),

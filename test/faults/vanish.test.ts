@@ -135,6 +135,8 @@ async function killOnce(totals: Totals): Promise<void> {
       );
       // While somebody else holds the store, what is said stays in the spool.
       const holder = new Database(mesh.history.replace('sqlite:', ''));
+      // A worker may be writing in this moment.
+      holder.exec('PRAGMA busy_timeout = 5000');
       holder.exec('BEGIN IMMEDIATE');
       const data = path.join(mesh.folder, victim);
       const before = await linesOf(mesh, taken[0]?.runId ?? '');
@@ -156,6 +158,7 @@ async function killOnce(totals: Totals): Promise<void> {
       assert.ok(totals.treeMs < 1_500, `trees gone after ${totals.treeMs} ms`);
       for (const { runId } of taken) {
         const row = await lostRow(mesh, runId);
+        assert.equal(row.outputCut, true, 'its output is marked as cut');
         const settledMs = (row.endedAt ?? Infinity) - killedAt;
         assert.ok(settledMs <= ttlMs + 5_000, `settled after ${settledMs} ms`);
         totals.settledMs = Math.max(totals.settledMs, settledMs);

@@ -65,6 +65,7 @@ export function describeMerging(makeStore: MakeStore): void {
         outcome: 'lost',
         reason: 'its worker vanished',
         endedAt: baseTick + 9000,
+        outputCut: true,
       }),
     );
 
@@ -115,6 +116,7 @@ export function describeMerging(makeStore: MakeStore): void {
         reason: 'etcd was restored from a backup',
         endedAt: baseTick + 8000,
         restored: true,
+        outputCut: true,
       }),
     );
 
@@ -154,7 +156,13 @@ export function describeMerging(makeStore: MakeStore): void {
       "prefers what the run's own worker knew over what its settler knew",
       everyOrder(
         [started(run), lost(runFacts('r1', { ...facts, command: '', group: 'unknown' }))],
-        { ...open, outcome: 'lost', reason: 'its worker vanished', endedAt: baseTick + 9000 },
+        {
+          ...open,
+          outcome: 'lost',
+          reason: 'its worker vanished',
+          endedAt: baseTick + 9000,
+          outputCut: true,
+        },
       ),
     );
 

@@ -29,10 +29,12 @@ interface OutputViewProps {
   readonly leftOutBytes: number;
   readonly shownBytes: number;
   readonly truncated: boolean;
+  /** Nobody knows what it wrote after the last byte. */
+  readonly cut: boolean;
 }
 
 export function OutputView(props: OutputViewProps) {
-  const { runId, feed, open, leftOutBytes, shownBytes, truncated } = props;
+  const { runId, feed, open, leftOutBytes, shownBytes, truncated, cut } = props;
   const text = useMessages(runMessages);
   const state = useSyncExternalStore(feed.subscribe, feed.get);
   const scroller = useRef<HTMLDivElement>(null);
@@ -178,6 +180,7 @@ export function OutputView(props: OutputViewProps) {
           </button>
         )}
       </div>
+      {cut && <p className="output-note">{text.cut}</p>}
       {truncated && <p className="output-note">{text.truncated}</p>}
     </section>
   );

@@ -158,6 +158,7 @@ function Output({ run }: { readonly run: RunDetail }) {
       leftOutBytes={from}
       shownBytes={mostBytesShown}
       truncated={run.outputTruncated === true}
+      cut={run.outputCut === true}
     />
   );
 }
