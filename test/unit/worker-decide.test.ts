@@ -50,7 +50,10 @@ describe('decide', () => {
     assert.deepEqual(decide(job, context(start + 1_100, { delayMs: () => 200 })), {
       kind: 'wait',
       untilMs: start + 1_200,
+      afterOthersMs: start + 1_200,
     });
+    const inTurn = decide(job, context(start + 1_200, { delayMs: () => 200 }));
+    assert.deepEqual([inTurn.kind, inTurn.afterOthersMs], ['claim-tick', start + 1_200]);
     const full = decide(job, context(start + 1_100, { canClaim: () => false }));
     assert.equal(full.kind, 'wait');
     assert.equal(full.kind === 'wait' && full.wantsSlot, true);
@@ -96,7 +99,11 @@ describe('decide', () => {
       part(every, { tick: start }),
       context(start + 10_000, { delayMs: () => 400 }),
     );
-    assert.deepEqual(late, { kind: 'wait', untilMs: start + 10_400 });
+    assert.deepEqual(late, {
+      kind: 'wait',
+      untilMs: start + 10_400,
+      afterOthersMs: start + 10_400,
+    });
   });
 
   it('refuses an overlap while the holder lives, and waits for a dead one to be settled', () => {

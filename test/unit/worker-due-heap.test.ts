@@ -40,6 +40,16 @@ it('takes nothing before its time', () => {
   assert.equal(heap.take(10), 'a');
 });
 
+it('gives names of one time back in their order, whatever they were set to before', () => {
+  const heap = new DueHeap();
+  for (const [name, order] of Object.entries({ a: 3, b: -1, c: 2, d: 0 }))
+    heap.set(name, 10, order);
+  heap.set('c', 10, -2);
+  heap.set('d', 9, 7);
+  const taken = Array.from({ length: 4 }, () => heap.take(10));
+  assert.deepEqual(taken, ['d', 'c', 'b', 'a']);
+});
+
 function least(model: ReadonlyMap<string, number>): number | undefined {
   return model.size === 0 ? undefined : Math.min(...model.values());
 }

@@ -317,4 +317,77 @@ describe('job loop', () => {
     assert.deepEqual(acted, ['late-0']);
     loop.stop();
   });
+
+  it('comes to what others are to try first after all of its own, from the far end', async () => {
+    const clock = new ManualClock();
+    const orders: string[][] = [];
+    for (const isBehind of [false, true]) {
+      const acted: string[] = [];
+      const ends: (() => void)[] = [];
+      const loop = new JobLoop({
+        view: dueJobs(1_000, clock.wallMs()),
+        clock,
+        pulse: new SecondPulse(clock),
+        logger: createLogger('test', 'silent'),
+        hasFreeSlot: () => true,
+        act: ({ name }) => {
+          acted.push(name);
+          return new Promise((resolve) => ends.push(() => resolve({ revision: 1_000 })));
+        },
+        context: ({ name }, firstSeenMs) => {
+          // Of 1,000 the first 600 are the own of one, and the others of the other.
+          const isOwn = Number(name.slice(5)) < 600 !== isBehind;
+          return contextAt(clock, firstSeenMs, { delayMs: () => (isOwn ? 0 : 200) });
+        },
+      });
+      // All of them are found to be due by the clock, not by a change.
+      clock.stepWall(-2_000);
+      loop.start();
+      await clock.advance(20);
+      clock.stepWall(2_000);
+      for (let turn = 0; turn < 3_000 && acted.length < 1_000; turn++) {
+        await clock.advance(5);
+        for (const done of ends.splice(0, 20)) done();
+      }
+      loop.stop();
+      assert.equal(new Set(acted).size, 1_000);
+      const own = acted.filter((name) => Number(name.slice(5)) < 600 !== isBehind);
+      const early = acted.slice(0, own.length).filter((name) => !own.includes(name));
+      assert.ok(early.length <= own.length / 20, `${early.length} of others before ${own.length}`);
+      orders.push(acted.filter((name) => Number(name.slice(5)) < 600));
+    }
+    const [own = [], asAnother = []] = orders;
+    const firstOwn = new Set(own.slice(0, 250));
+    const met = asAnother.slice(0, 250).filter((name) => firstOwn.has(name)).length;
+    assert.ok(met <= 25, `${met} of the first 250 of both`);
+  });
+
+  it('tries no fire again for a view that is behind and comes nearer', async () => {
+    const clock = new ManualClock();
+    const view = dueJobs(1, clock.wallMs());
+    let acted = 0;
+    const loop = new JobLoop({
+      view,
+      clock,
+      pulse: new SecondPulse(clock),
+      logger: createLogger('test', 'silent'),
+      hasFreeSlot: () => true,
+      act: async () => {
+        acted++;
+        return { revision: 1_000 };
+      },
+      context: (_, firstSeenMs) => contextAt(clock, firstSeenMs),
+    });
+    loop.start();
+    await clock.advance(100);
+    assert.equal(acted, 1);
+    for (let revision = 11; revision < 19; revision++) {
+      view.events([], revision);
+      await clock.advance(500);
+    }
+    assert.equal(acted, 1, 'the view comes nearer');
+    await clock.advance(700);
+    assert.equal(acted, 2, 'it does not any more');
+    loop.stop();
+  });
 });

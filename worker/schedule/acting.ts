@@ -18,6 +18,8 @@ export interface ActOptions {
 export interface ActionResult {
   /** Revision of the server's answer; the job rests until the view has reached it. */
   readonly revision?: number;
+  /** Somebody else had been first: what it was decided from was old. */
+  readonly wasLost?: boolean;
 }
 
 export function groupOf(part: JobParts): string {

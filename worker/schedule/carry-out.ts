@@ -80,6 +80,7 @@ export class CarryOut {
       nowMs: clock.wallMs(),
       accountant: createAccountant(sessionId),
     });
-    return revisionOf(await batcher.submit(part.name, txn));
+    const submitted = await batcher.submit(part.name, txn);
+    return { ...revisionOf(submitted), wasLost: !submitted.result.succeeded };
   }
 }

@@ -32,9 +32,23 @@ interface ByCalendars {
   readonly calendars: readonly CalendarGuard[];
 }
 
-export type Decision =
-  /** Nothing to do before `untilMs` (wall), or before something changes. */
-  | { readonly kind: 'wait'; readonly untilMs?: number; readonly wantsSlot?: boolean }
+export type Decision = Wait | Action;
+
+/** Nothing to do before `untilMs` (wall), or before something changes. */
+interface Wait extends InTurn {
+  readonly kind: 'wait';
+  readonly untilMs?: number;
+  readonly wantsSlot?: boolean;
+}
+
+interface InTurn {
+  /** Other workers come first, and this one then (wall ms): it can wait for what is its own. */
+  readonly afterOthersMs?: number;
+}
+
+export type Action = InTurn & Deed;
+
+type Deed =
   | { readonly kind: 'adopt'; readonly schedule: string }
   /** Nothing holds the slot any more. */
   | { readonly kind: 'free-slot'; readonly slot: string; readonly modRevision: number }
@@ -71,8 +85,6 @@ export type Decision =
       readonly because: (jobKey: string) => readonly Compare[];
     };
 
-export type Action = Exclude<Decision, { kind: 'wait' }>;
-
 export function isFull(part: JobParts, job: Job): boolean {
   const limit = runLimit(job);
   return limit !== undefined && part.fires.size + part.unreadable.fire.size >= limit;
@@ -91,18 +103,19 @@ export function whenRanked(
   act: () => Decision,
   avoid?: string,
 ): Decision {
-  const atMs = baseMs + context.delayMs(subject, avoid);
-  return context.nowMs < atMs ? { kind: 'wait', untilMs: atMs } : act();
+  const delayMs = context.delayMs(subject, avoid);
+  const atMs = baseMs + delayMs;
+  const decision: Decision = context.nowMs < atMs ? { kind: 'wait', untilMs: atMs } : act();
+  return delayMs > 0 ? { ...decision, afterOthersMs: atMs } : decision;
 }
 
 /** Of two waits the one that ends first; of a wait and an action, the action. */
 export function earliest(a: Decision | undefined, b: Decision): Decision {
   if (a?.kind !== 'wait') return a ?? b;
   if (b.kind !== 'wait') return b;
-  const untilMs = Math.min(a.untilMs ?? Infinity, b.untilMs ?? Infinity);
+  const first = (a.untilMs ?? Infinity) < (b.untilMs ?? Infinity) ? a : b;
   return {
-    kind: 'wait',
-    ...(untilMs === Infinity ? {} : { untilMs }),
+    ...first,
     ...(a.wantsSlot === true || b.wantsSlot === true ? { wantsSlot: true } : {}),
   };
 }

@@ -1,10 +1,11 @@
 /**
- * Names ordered by when they next need attention. Indexed binary heap: set, delete and take are
+ * Names ordered by when they next need attention, and by `order` among those of one time. Indexed binary heap: set, delete and take are
  * O(log n), so one heap and one timer serve any number of jobs.
  */
 interface Slot {
   name: string;
   atMs: number;
+  order: number;
 }
 
 export class DueHeap {
@@ -23,19 +24,19 @@ export class DueHeap {
     return this.#slots[0]?.atMs;
   }
 
-  set(name: string, atMs: number): void {
+  set(name: string, atMs: number, order = 0): void {
     const at = this.#index.get(name);
     if (at === undefined) {
-      this.#slots.push({ name, atMs });
+      this.#slots.push({ name, atMs, order });
       this.#index.set(name, this.#slots.length - 1);
       this.#up(this.#slots.length - 1);
       return;
     }
     const slot = this.#at(at);
-    const former = slot.atMs;
     slot.atMs = atMs;
-    if (atMs < former) this.#up(at);
-    else this.#down(at);
+    slot.order = order;
+    this.#up(at);
+    this.#down(this.#index.get(name) ?? at);
   }
 
   delete(name: string): void {
@@ -68,7 +69,7 @@ export class DueHeap {
     let at = from;
     while (at > 0) {
       const parent = (at - 1) >> 1;
-      if (this.#at(parent).atMs <= this.#at(at).atMs) return;
+      if (!isBefore(this.#at(at), this.#at(parent))) return;
       this.#swap(at, parent);
       at = parent;
     }
@@ -80,12 +81,16 @@ export class DueHeap {
       const left = 2 * at + 1;
       const right = left + 1;
       let least = at;
-      if (left < this.#slots.length && this.#at(left).atMs < this.#at(least).atMs) least = left;
-      if (right < this.#slots.length && this.#at(right).atMs < this.#at(least).atMs) least = right;
+      if (this.#isBefore(left, least)) least = left;
+      if (this.#isBefore(right, least)) least = right;
       if (least === at) return;
       this.#swap(at, least);
       at = least;
     }
+  }
+
+  #isBefore(at: number, other: number): boolean {
+    return at < this.#slots.length && isBefore(this.#at(at), this.#at(other));
   }
 
   #swap(a: number, b: number): void {
@@ -96,4 +101,8 @@ export class DueHeap {
     this.#index.set(slotB.name, a);
     this.#index.set(slotA.name, b);
   }
+}
+
+function isBefore(a: Slot, b: Slot): boolean {
+  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
 }

@@ -116,7 +116,7 @@ export class FireClaims {
           resent: submitted.resent,
         });
       }
-      return revisionOf(submitted);
+      return { ...revisionOf(submitted), wasLost: !verdict.won };
     } finally {
       this.#claiming.delete(runId);
       if (!handedOver) this.#options.giveSlotBack();

@@ -1,6 +1,8 @@
 /**
- * Schedules every job of the mesh: one heap, one timer (set when something is due before the next beat
- * of the pulse, which also looks at the wall clock anew), and one decision in flight per job.
+ * Schedules every job of the mesh: one timer (set when something is due before the next beat of the
+ * pulse, which also looks at the wall clock anew), and one decision in flight per job. Fires that this
+ * worker is the first to try come in order of their time, before all else; what others are to try first
+ * comes after them, from the far end of those of one time, so that two who are behind do not meet.
  * A job is looked at again when its time comes, when the view shows a change of it or of a calendar
  * that it uses, when a slot frees, and after each transaction. After a transaction the job rests until
  * the view has caught up with the server's answer, so that no decision is made twice from the same old
@@ -14,6 +16,8 @@ import type { ActionResult } from './acting.ts';
 import { decide } from './decide.ts';
 import type { Action, DecideContext, Decision } from './decision.ts';
 import { DueHeap } from './due-heap.ts';
+import { Lane } from './lane.ts';
+import { hash32 } from './rank.ts';
 
 export interface JobLoopOptions {
   readonly view: MeshView;
@@ -30,6 +34,8 @@ export interface JobLoopOptions {
 /** What is due so soon after a beat is not left to it: the others who listen come first. */
 const beatSlackMs = 20;
 const restMs = 500;
+/** So long it rests in all while the view is behind and comes nearer. */
+const longestRestMs = 5_000;
 /** After a decision that failed, which is an error of ours. */
 const afterFailureMs = 10_000;
 /** A turn ends after this long, so that beats and deadlines are never late behind many decisions. */
@@ -39,21 +45,29 @@ const turnMs = 20;
  * before they are sent, from a view that is old by then: others have the fire meanwhile.
  */
 const maxBusy = 500;
-/** Of these, adoptions: a request of them at a time, so that no fire is late behind a mass change. */
-const maxAdopting = 100;
+/** Of these, in each lane: a request of them at a time. */
+const laneWidth = 100;
+
+interface Rest {
+  /** That the view must reach before the job is decided again. */
+  readonly revision: number;
+  /** Where the view was when it was last looked at, and until when (monotonic) that is done. */
+  seen: number;
+  readonly untilMs: number;
+}
 
 export class JobLoop {
   readonly #options: JobLoopOptions;
-  readonly #heap = new DueHeap();
+  /** When the jobs are next to be looked at: for this worker's own sake, and after others. */
+  readonly #own = new DueHeap();
+  readonly #others = new DueHeap();
   readonly #busy = new Set<string>();
-  #adopting = 0;
-  /** To be adopted as others of them are done. */
-  readonly #wantAdoption = new Set<string>();
+  readonly #adoptions = new Lane(laneWidth);
+  readonly #afterOthers = new Lane(laneWidth);
   readonly #dirty = new Set<string>();
   /** What is left of a look at all jobs. */
   #sweep: Iterator<string> | undefined;
-  /** Revision that the view must reach before the job is decided again. */
-  readonly #resting = new Map<string, number>();
+  readonly #resting = new Map<string, Rest>();
   readonly #wantSlot = new Set<string>();
   /** How many of them are still to be looked at since a slot came free. */
   #wantLeft = 0;
@@ -114,13 +128,14 @@ export class JobLoop {
   #scheduleTurn(): void {
     if (this.#turnScheduled || !this.#running || this.#isFull) return;
     const isIdle = this.#dirty.size === 0 && this.#sweep === undefined && this.#wantLeft === 0;
-    if (isIdle && !this.#mayAdopt) return;
+    if (isIdle && !this.#mayServe(this.#adoptions) && !this.#mayServe(this.#afterOthers)) return;
     this.#turnScheduled = true;
     this.#options.clock.soon(() => {
       this.#turnScheduled = false;
       const endMs = this.#options.clock.monotonicMs() + turnMs;
       this.#lookAtWaiting(endMs - turnMs / 2);
-      this.#lookAtUnadopted(endMs - turnMs / 2);
+      this.#serve(this.#afterOthers, endMs - turnMs / 2);
+      this.#serve(this.#adoptions, endMs - turnMs / 2);
       const changes = this.#dirty.values();
       while (
         !this.#isFull &&
@@ -159,17 +174,20 @@ export class JobLoop {
     this.#wantLeft = 0;
   }
 
-  /** Looked at anew: most were adopted by others while they waited. */
-  #lookAtUnadopted(endMs: number): void {
-    for (const name of this.#wantAdoption) {
-      if (!this.#mayAdopt || this.#isFull || this.#options.clock.monotonicMs() >= endMs) return;
-      this.#wantAdoption.delete(name);
-      this.#look(name);
+  #serve(lane: Lane, endMs: number): void {
+    while (this.#mayServe(lane) && this.#options.clock.monotonicMs() < endMs) {
+      const name = lane.take();
+      if (name !== undefined) this.#look(name);
     }
   }
 
-  get #mayAdopt(): boolean {
-    return this.#wantAdoption.size > 0 && this.#adopting < maxAdopting;
+  #mayServe(lane: Lane): boolean {
+    return lane.isWaiting && !this.#isFull && lane.hasRoom(this.#isPressed);
+  }
+
+  /** A fire of its own is due. */
+  get #isPressed(): boolean {
+    return (this.#own.peekMs() ?? Infinity) <= this.#options.clock.wallMs();
   }
 
   get #isFull(): boolean {
@@ -180,29 +198,56 @@ export class JobLoop {
     this.#cancelTimer?.();
     // The end of a decision under way arms it again.
     if (!this.#running || this.#isFull) return;
-    const nextMs = this.#heap.peekMs();
-    if (nextMs === undefined) return;
+    const nextMs = Math.min(this.#own.peekMs() ?? Infinity, this.#others.peekMs() ?? Infinity);
     const { clock, pulse } = this.#options;
     const delayMs = Math.max(0, nextMs - clock.wallMs());
     if (delayMs > pulse.untilNextMs + beatSlackMs) return;
     this.#cancelTimer = clock.after(delayMs, () => {
-      const nowMs = clock.wallMs();
-      const endMs = clock.monotonicMs() + turnMs;
-      for (let name = this.#heap.take(nowMs); name !== undefined; name = this.#heap.take(nowMs)) {
-        this.#resting.delete(name);
-        this.#look(name);
-        if (this.#isFull || clock.monotonicMs() >= endMs) break;
-      }
+      this.#lookAtDue();
       this.#arm();
+      this.#scheduleTurn();
     });
+  }
+
+  #lookAtDue(): void {
+    const { clock } = this.#options;
+    const nowMs = clock.wallMs();
+    const endMs = clock.monotonicMs() + turnMs;
+    while (!this.#isFull) {
+      const name = this.#own.take(nowMs) ?? this.#others.take(nowMs);
+      if (name === undefined) return;
+      if (!this.#restsOn(name)) this.#look(name);
+      if (clock.monotonicMs() >= endMs) return;
+    }
+  }
+
+  /** A view that is only behind would have the same decided once more, in vain. */
+  #restsOn(name: string): boolean {
+    const { view, clock } = this.#options;
+    const rest = this.#resting.get(name);
+    if (rest === undefined) return false;
+    const comesNearer = view.revision > rest.seen && view.revision < rest.revision;
+    if (comesNearer && clock.monotonicMs() < rest.untilMs) {
+      rest.seen = view.revision;
+      this.#await(name, clock.wallMs() + restMs);
+      return true;
+    }
+    this.#resting.delete(name);
+    return false;
+  }
+
+  #await(name: string, atMs: number, isOthers = false): void {
+    (isOthers ? this.#own : this.#others).delete(name);
+    if (isOthers) this.#others.set(name, atMs, -orderOf(name));
+    else this.#own.set(name, atMs, orderOf(name));
   }
 
   #look(name: string): void {
     if (!this.#running || this.#busy.has(name)) return;
     const { view, clock } = this.#options;
-    const restUntil = this.#resting.get(name);
-    if (restUntil !== undefined) {
-      if (view.revision < restUntil) return;
+    const rest = this.#resting.get(name);
+    if (rest !== undefined) {
+      if (view.revision < rest.revision) return;
       this.#resting.delete(name);
     }
     const part = view.part(name);
@@ -212,21 +257,27 @@ export class JobLoop {
     }
     const decision = this.#decide(part);
     if (decision.kind === 'wait') {
-      if (decision.untilMs === undefined) this.#heap.delete(name);
-      else this.#heap.set(name, Math.max(decision.untilMs, clock.wallMs() + 1));
+      const { untilMs, afterOthersMs } = decision;
+      if (untilMs === undefined) this.#awaitNothing(name);
+      else this.#await(name, Math.max(untilMs, clock.wallMs() + 1), afterOthersMs !== undefined);
       if (decision.wantsSlot === true) this.#wantSlot.add(name);
       return;
     }
-    this.#heap.delete(name);
-    this.#wantAdoption.delete(name);
-    if (decision.kind === 'adopt' && this.#adopting >= maxAdopting) {
-      this.#wantAdoption.add(name);
+    this.#awaitNothing(name);
+    const lane = this.#laneOf(decision);
+    if (lane?.hasRoom(this.#isPressed) === false) {
+      lane.wait(name, decision.afterOthersMs ?? clock.wallMs(), -orderOf(name));
       return;
     }
-    if (decision.kind === 'adopt') this.#adopting++;
+    lane?.begin(name);
     this.#firstSeen.delete(name);
     this.#busy.add(name);
     void this.#act(part, decision);
+  }
+
+  #laneOf({ kind, afterOthersMs }: Action): Lane | undefined {
+    if (afterOthersMs !== undefined) return this.#afterOthers;
+    return kind === 'adopt' ? this.#adoptions : undefined;
   }
 
   /** What cannot be decided must not stop the others: it is said, and looked at again later. */
@@ -253,8 +304,9 @@ export class JobLoop {
     const { name } = part;
     const { view, clock, logger } = this.#options;
     let revision: number | undefined;
+    let wasLost = false;
     try {
-      ({ revision } = await this.#options.act(part, action));
+      ({ revision, wasLost = false } = await this.#options.act(part, action));
     } catch (error) {
       logger.warn(
         { err: error, job: name, action: action.kind },
@@ -262,12 +314,16 @@ export class JobLoop {
       );
     }
     this.#busy.delete(name);
-    if (action.kind === 'adopt') this.#adopting--;
+    this.#laneOf(action)?.end(name, wasLost);
     if (!this.#running) return;
     if (revision === undefined || view.revision < revision) {
       // The view's own event ends the rest early; the heap ends it if none comes.
-      this.#resting.set(name, revision ?? Number.MAX_SAFE_INTEGER);
-      this.#heap.set(name, clock.wallMs() + restMs);
+      this.#resting.set(name, {
+        revision: revision ?? Number.MAX_SAFE_INTEGER,
+        seen: view.revision,
+        untilMs: revision === undefined ? 0 : clock.monotonicMs() + longestRestMs,
+      });
+      this.#await(name, clock.wallMs() + restMs);
       this.#arm();
       this.#scheduleTurn();
     } else {
@@ -292,10 +348,21 @@ export class JobLoop {
   }
 
   #forget(name: string): void {
-    this.#heap.delete(name);
+    this.#awaitNothing(name);
     this.#firstSeen.delete(name);
     this.#resting.delete(name);
     this.#wantSlot.delete(name);
-    this.#wantAdoption.delete(name);
   }
+
+  #awaitNothing(name: string): void {
+    this.#own.delete(name);
+    this.#others.delete(name);
+    this.#adoptions.forget(name);
+    this.#afterOthers.forget(name);
+  }
+}
+
+/** Of jobs that are due at one time; the same in all workers. */
+function orderOf(name: string): number {
+  return hash32(name) >>> 2;
 }
