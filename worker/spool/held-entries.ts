@@ -22,7 +22,7 @@ interface Held {
 }
 
 interface HeldEntriesOptions {
-  readonly writer: SegmentWriter;
+  readonly writer: Pick<SegmentWriter, 'write'>;
   readonly found: ReadonlyMap<string, ReplayedHold>;
   /** Record frames of a released entry are on disk. */
   readonly onRecords: (segment: Segment, frames: readonly Buffer[]) => void;
@@ -32,11 +32,14 @@ interface HeldEntriesOptions {
 export class HeldEntries {
   readonly #options: HeldEntriesOptions;
   readonly #held = new Map<string, Held>();
+  /** Of all that is held: asked for before every claim, so never counted anew. */
+  #bytes = 0;
+  #records = 0;
 
   constructor(options: HeldEntriesOptions) {
     this.#options = options;
     for (const [id, { entry, segment, bytes }] of options.found) {
-      this.#held.set(id, { entry, bytes, segment, releasing: undefined, isFound: true });
+      this.#set(id, { entry, bytes, segment, releasing: undefined, isFound: true });
     }
   }
 
@@ -45,15 +48,11 @@ export class HeldEntries {
   }
 
   get bytes(): number {
-    let bytes = 0;
-    for (const held of this.#held.values()) bytes += held.bytes;
-    return bytes;
+    return this.#bytes;
   }
 
   get records(): number {
-    let records = 0;
-    for (const held of this.#held.values()) records += held.entry.records.length;
-    return records;
+    return this.#records;
   }
 
   found(): readonly HeldEntry[] {
@@ -71,7 +70,7 @@ export class HeldEntries {
       isFound: false,
     };
     const earlier = this.#held.get(entry.id);
-    this.#held.set(entry.id, held);
+    this.#set(entry.id, held);
     try {
       await this.#options.writer.write({
         frames: [frame],
@@ -82,8 +81,8 @@ export class HeldEntries {
       });
     } catch (error) {
       if (this.#held.get(entry.id) === held) {
-        if (earlier === undefined) this.#held.delete(entry.id);
-        else this.#held.set(entry.id, earlier);
+        if (earlier === undefined) this.#delete(entry.id);
+        else this.#set(entry.id, earlier);
       }
       throw error;
     }
@@ -134,9 +133,24 @@ export class HeldEntries {
       essential: true,
       onDurable: (segment) => {
         this.#options.onRecords(segment, frames);
-        if (this.#held.get(id) === held) this.#held.delete(id);
+        if (this.#held.get(id) === held) this.#delete(id);
         this.#options.onReleased();
       },
     });
+  }
+
+  #set(id: string, held: Held): void {
+    this.#delete(id);
+    this.#held.set(id, held);
+    this.#bytes += held.bytes;
+    this.#records += held.entry.records.length;
+  }
+
+  #delete(id: string): void {
+    const held = this.#held.get(id);
+    if (held === undefined) return;
+    this.#held.delete(id);
+    this.#bytes -= held.bytes;
+    this.#records -= held.entry.records.length;
   }
 }
