@@ -81,6 +81,40 @@ describe('drain', () => {
     assert.ok(taken.length >= 1_200);
   });
 
+  it('reads the next batch while the store takes one, and sends it after it', async (t) => {
+    const folder = await temporaryFolder(t);
+    const { spool, store } = await startSpool(t, folder, { batchRecords: 10 });
+    const asked: number[][] = [];
+    let answer: (error?: Error) => void = () => undefined;
+    store.ingest = (records) => {
+      asked.push(records.map((record) => Number(keyOf(record))));
+      return new Promise((resolve, reject) => {
+        answer = (error) => (error === undefined ? resolve() : reject(error));
+      });
+    };
+    const untilAsked = (calls: number): Promise<boolean> =>
+      waitFor(() => asked.length === calls, {
+        timeoutMs: 10_000,
+        describe: () => `${String(asked.length)} of ${String(calls)} calls`,
+      });
+    await spool.append(range(0, 25).map(numbered));
+    await untilAsked(1);
+    // What was read is not taken: it stays pending, whatever becomes of the first.
+    assert.equal(spool.state().pendingRecords, 25);
+    answer(storeDown);
+    await untilAsked(2);
+    assert.deepEqual(asked[1], asked[0], 'the one that failed comes again');
+    answer();
+    await untilAsked(3);
+    assert.equal(spool.state().pendingRecords, 15);
+    answer();
+    await untilAsked(4);
+    answer();
+    await spool.drained(patience());
+    assert.deepEqual(asked.slice(1), [range(0, 10), range(10, 20), range(20, 25)]);
+    assert.equal(spool.state().pendingRecords, 0);
+  });
+
   it('batches by number, by bytes and by time, and joins a start with its end', async (t) => {
     const folder = await temporaryFolder(t);
     const { spool, store } = await startSpool(t, folder, {

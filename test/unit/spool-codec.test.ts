@@ -23,6 +23,7 @@ import {
   readFrame,
   segmentHeader,
   segmentVersion,
+  type FrameType,
 } from '../../worker/spool/frame.ts';
 
 const run: RunFacts = {
@@ -163,10 +164,10 @@ describe('entries', () => {
     for (const json of ['{"kind":"run-started"}', '{"kind":"unheard-of"}', '[]', 'null', '{', '']) {
       assert.throws(() => decode(rawRecord(json)), CorruptEntry, json);
     }
-    const frame = encodeFrame('record', [Buffer.from([255, 255, 255, 255, 0, 0, 0, 0, 1])]);
+    const frame = frameWith('record', Buffer.from([255, 255, 255, 255, 0, 0, 0, 0, 1]));
     assert.throws(() => decode(frame), CorruptEntry);
-    assert.throws(() => decode(encodeFrame('hold', [Buffer.from([1])])), CorruptEntry);
-    assert.throws(() => decode(encodeFrame('release', [])), CorruptEntry);
+    assert.throws(() => decode(frameWith('hold', Buffer.from([1]))), CorruptEntry);
+    assert.throws(() => decode(frameWith('release', Buffer.alloc(0))), CorruptEntry);
   });
 
   it('splits large output into pieces that follow each other', () => {
@@ -191,11 +192,15 @@ describe('entries', () => {
   });
 });
 
+function frameWith(type: FrameType, body: Buffer): Buffer {
+  return encodeFrame(type, body.length, (frame, at) => body.copy(frame, at));
+}
+
 function rawRecord(json: string): Buffer {
   const body = Buffer.from(json, 'utf8');
   const lengths = Buffer.alloc(8);
   lengths.writeUInt32LE(body.length);
-  return encodeFrame('record', [lengths, body]);
+  return frameWith('record', Buffer.concat([lengths, body]));
 }
 
 describe('frames', () => {
@@ -217,7 +222,7 @@ describe('frames', () => {
   });
 
   it('refuses to write a frame beyond the limit', () => {
-    assert.throws(() => encodeFrame('record', [Buffer.alloc(64 * 1024 * 1024)]), /over the limit/);
+    assert.throws(() => frameWith('record', Buffer.alloc(64 * 1024 * 1024)), /over the limit/);
   });
 
   it('looks for frames in hostile bytes in bounded time', () => {

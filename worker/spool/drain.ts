@@ -1,6 +1,7 @@
 /**
  * Takes the log to the store, one batch at a time and in order: a batch goes when it is large
- * enough or its oldest record has waited long enough. A store that cannot be reached is tried for
+ * enough or its oldest record has waited long enough. While the store takes one, the next one is
+ * read from the log, when there is enough for it. A store that cannot be reached is tried for
  * ever, with backoff. A batch that the store refuses is halved until the record it refuses is
  * alone; that one is set aside and the rest goes on.
  */
@@ -46,6 +47,8 @@ export class Drain {
   #isImpatient = false;
   #batchDue = false;
   #wake: (() => void) | undefined;
+  /** The batch after the one that is under way. */
+  #ahead: Promise<Batch | undefined> | undefined;
   #error: string | undefined;
   #lastDrainedAt: number | undefined;
   #ingestSinceMs: number | undefined;
@@ -80,6 +83,7 @@ export class Drain {
 
   /** Something was added to the log. */
   notify(): void {
+    if (this.#ingestSinceMs !== undefined) this.#readAhead();
     this.#wake?.();
   }
 
@@ -109,6 +113,9 @@ export class Drain {
       }
     } catch (error) {
       if (!(error instanceof DrainStopped)) throw error;
+    } finally {
+      // The files may belong to another process afterwards.
+      await this.#ahead?.catch(() => undefined);
     }
   }
 
@@ -116,9 +123,11 @@ export class Drain {
   async #next(): Promise<Batch | undefined> {
     const { reader, batchRecords, batchBytes } = this.#options;
     let attempt = 0;
-    while (await this.#untilDue()) {
+    while (!this.#stopping && (this.#ahead !== undefined || (await this.#untilDue()))) {
+      const reading = this.#ahead ?? reader.next(batchRecords, batchBytes);
+      this.#ahead = undefined;
       try {
-        const batch = await reader.next(batchRecords, batchBytes);
+        const batch = await reading;
         if (batch !== undefined) return batch;
         attempt = 0;
       } catch (error) {
@@ -130,16 +139,27 @@ export class Drain {
     return undefined;
   }
 
+  #readAhead(): void {
+    if (this.#ahead !== undefined || this.#stopping || !this.#hasFullBatch()) return;
+    this.#ahead = this.#options.reader.next(this.#options.batchRecords, this.#options.batchBytes);
+    // Looked at when it is its turn.
+    this.#ahead.catch(() => undefined);
+  }
+
+  #hasFullBatch(): boolean {
+    const { ledger, batchRecords, batchBytes } = this.#options;
+    return ledger.unreadRecords >= batchRecords || ledger.unreadBytes >= batchBytes;
+  }
+
   /** False when stopped. */
   async #untilDue(): Promise<boolean> {
-    const { ledger, alarms, batchRecords, batchBytes, batchDelayMs } = this.#options;
+    const { ledger, alarms, batchDelayMs } = this.#options;
     for (;;) {
       if (this.#stopping) return false;
       if (ledger.pendingRecords === 0) {
         this.#error = undefined;
       } else {
-        const isFull = ledger.pendingRecords >= batchRecords || ledger.pendingBytes >= batchBytes;
-        if (isFull || this.#batchDue || this.#hurries > 0) {
+        if (this.#hasFullBatch() || this.#batchDue || this.#hurries > 0) {
           this.#batchDue = false;
           alarms.clear('batch');
           return true;
@@ -179,7 +199,9 @@ export class Drain {
     const { store, clock, logger } = this.#options;
     this.#ingestSinceMs = clock.monotonicMs();
     try {
-      await store.ingest(records);
+      const taking = store.ingest(records);
+      this.#readAhead();
+      await taking;
     } finally {
       this.#ingestSinceMs = undefined;
     }

@@ -27,20 +27,28 @@ const heldMetaSchema = z.object({ id: z.string(), completion: z.unknown().option
 const releaseSchema = z.object({ id: z.string() });
 
 export function encodeRecord(record: HistoryRecord): Buffer {
-  return encodeFrame('record', recordParts(record));
+  const parts = recordParts(record);
+  return encodeFrame('record', parts.bytes, (frame, at) => writeRecord(parts, frame, at));
 }
 
 export function encodeHold(entry: HeldEntry): Buffer {
   const meta = Buffer.from(JSON.stringify({ id: entry.id, completion: entry.completion }), 'utf8');
-  return encodeFrame('hold', [u32(meta.length), meta, ...entry.records.flatMap(recordParts)]);
+  const records = entry.records.map(recordParts);
+  const bytes = records.reduce((sum, parts) => sum + parts.bytes, 4 + meta.length);
+  return encodeFrame('hold', bytes, (frame, start) => {
+    let at = frame.writeUInt32LE(meta.length, start);
+    at += meta.copy(frame, at);
+    for (const parts of records) at = writeRecord(parts, frame, at);
+  });
 }
 
 export function encodeRelease(id: string): Buffer {
-  return encodeFrame('release', [Buffer.from(JSON.stringify({ id }), 'utf8')]);
+  const body = Buffer.from(JSON.stringify({ id }), 'utf8');
+  return encodeFrame('release', body.length, (frame, at) => body.copy(frame, at));
 }
 
 export function encodeNote(): Buffer {
-  return encodeFrame('note', []);
+  return encodeFrame('note', 0, () => undefined);
 }
 
 /** Throws CorruptEntry. The data of output records shares the frame's memory. */
@@ -74,11 +82,27 @@ export function splitLargeOutput(record: HistoryRecord): readonly HistoryRecord[
   return pieces;
 }
 
-function recordParts(record: HistoryRecord): Buffer[] {
+interface RecordParts {
+  readonly json: string;
+  readonly jsonBytes: number;
+  readonly data: Buffer;
+  readonly bytes: number;
+}
+
+function recordParts(record: HistoryRecord): RecordParts {
   const data = record.kind === 'output' ? record.data : emptyData;
-  const { data: _data, ...header } = { data: undefined, ...record };
-  const json = Buffer.from(JSON.stringify(header), 'utf8');
-  return [u32(json.length), u32(data.length), json, data];
+  const json = JSON.stringify(record.kind === 'output' ? { ...record, data: undefined } : record);
+  const jsonBytes = Buffer.byteLength(json);
+  return { json, jsonBytes, data, bytes: 8 + jsonBytes + data.length };
+}
+
+/** Returns where it ends. One buffer for a record: there is one for each line of output. */
+function writeRecord(parts: RecordParts, frame: Buffer, start: number): number {
+  const { json, jsonBytes, data } = parts;
+  let at = frame.writeUInt32LE(jsonBytes, start);
+  at = frame.writeUInt32LE(data.length, at);
+  at += frame.write(json, at);
+  return at + data.copy(frame, at);
 }
 
 function decodeRecord(body: Buffer, start: number): { record: HistoryRecord; end: number } {
@@ -120,10 +144,4 @@ function parse<T>(schema: z.ZodType<T>, value: unknown): T {
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw new CorruptEntry('not a known shape', { cause: parsed.error });
   return parsed.data;
-}
-
-function u32(value: number): Buffer {
-  const bytes = Buffer.allocUnsafe(4);
-  bytes.writeUInt32LE(value);
-  return bytes;
 }

@@ -35,9 +35,13 @@ export function segmentVersion(start: Buffer): number | undefined {
   return start.subarray(0, magic.length).equals(magic) ? start[magic.length] : undefined;
 }
 
-/** Throws `internal` beyond the limit. */
-export function encodeFrame(type: FrameType, body: readonly Buffer[]): Buffer {
-  const payloadBytes = 2 + body.reduce((sum, part) => sum + part.length, 0);
+/** A frame with room for a body that `write` puts at `at`. Throws `internal` beyond the limit. */
+export function encodeFrame(
+  type: FrameType,
+  bodyBytes: number,
+  write: (frame: Buffer, at: number) => void,
+): Buffer {
+  const payloadBytes = 2 + bodyBytes;
   if (payloadBytes > maxPayloadBytes) {
     throw new CronmeshError(
       'internal',
@@ -48,8 +52,7 @@ export function encodeFrame(type: FrameType, body: readonly Buffer[]): Buffer {
   frame.writeUInt32LE(payloadBytes, 0);
   frame[8] = formatVersion;
   frame[9] = typeCodes[type];
-  let at = frameHeaderBytes + 2;
-  for (const part of body) at += part.copy(frame, at);
+  write(frame, frameHeaderBytes + 2);
   frame.writeUInt32LE(checksum(frame, 0, payloadBytes), 4);
   return frame;
 }

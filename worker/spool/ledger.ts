@@ -20,6 +20,9 @@ export interface Segment {
   /** Not yet taken by the store. */
   pendingRecords: number;
   pendingBytes: number;
+  /** Of those, what was not read for it either. */
+  unreadRecords: number;
+  unreadBytes: number;
   /** Why the bytes behind `bytes` are unreadable; such a file is kept aside, never deleted. */
   damage?: string;
 }
@@ -30,6 +33,8 @@ export class Ledger {
   #addedRecords = 0;
   #settledRecords = 0;
   #pendingBytes = 0;
+  #unreadRecords = 0;
+  #unreadBytes = 0;
 
   get pendingRecords(): number {
     return this.#addedRecords - this.#settledRecords;
@@ -37,6 +42,14 @@ export class Ledger {
 
   get pendingBytes(): number {
     return this.#pendingBytes;
+  }
+
+  get unreadRecords(): number {
+    return this.#unreadRecords;
+  }
+
+  get unreadBytes(): number {
+    return this.#unreadBytes;
   }
 
   get lastNumber(): number {
@@ -48,6 +61,7 @@ export class Ledger {
     this.#segments.push(segment);
     this.#addedRecords += segment.pendingRecords;
     this.#pendingBytes += segment.pendingBytes;
+    this.#addUnread(segment, segment.pendingRecords, segment.pendingBytes);
   }
 
   grow(segment: Segment, records: number, bytes: number): void {
@@ -55,6 +69,12 @@ export class Ledger {
     segment.pendingBytes += bytes;
     this.#addedRecords += records;
     this.#pendingBytes += bytes;
+    this.#addUnread(segment, records, bytes);
+  }
+
+  /** On its way to the store. */
+  read(segment: Segment, records: number, bytes: number): void {
+    this.#addUnread(segment, -records, -bytes);
   }
 
   taken(segment: Segment, records: number, bytes: number): void {
@@ -65,10 +85,12 @@ export class Ledger {
     for (const wake of this.#waiters) wake();
   }
 
-  /** Gives up everything in it that was not taken. */
+  /** Gives up everything in it that was not read. */
   spoil(segment: Segment, damage: string): void {
+    const { unreadRecords, unreadBytes } = segment;
     segment.damage = damage;
-    this.taken(segment, segment.pendingRecords, segment.pendingBytes);
+    this.read(segment, unreadRecords, unreadBytes);
+    this.taken(segment, unreadRecords, unreadBytes);
   }
 
   /** Resolves when all that is pending now was taken or given up, or when the signal aborts. */
@@ -87,9 +109,9 @@ export class Ledger {
     });
   }
 
-  /** The first segment at or behind `number` that has something for the store. */
-  nextPending(number: number): Segment | undefined {
-    return this.#segments.find((segment) => segment.number >= number && segment.pendingRecords > 0);
+  /** The first segment at or behind `number` that has something to be read. */
+  nextUnread(number: number): Segment | undefined {
+    return this.#segments.find((segment) => segment.number >= number && segment.unreadRecords > 0);
   }
 
   /** The one in log order in front of `segment`. */
@@ -106,6 +128,13 @@ export class Ledger {
 
   removeOldest(segment: Segment): void {
     if (this.#segments[0] === segment) this.#segments.shift();
+  }
+
+  #addUnread(segment: Segment, records: number, bytes: number): void {
+    segment.unreadRecords += records;
+    segment.unreadBytes += bytes;
+    this.#unreadRecords += records;
+    this.#unreadBytes += bytes;
   }
 }
 

@@ -64,7 +64,7 @@ export class LogReader {
    * called before the ledger knows of their records.
    */
   offer(segment: Segment, offset: number, bytes: Buffer): void {
-    if (this.#ledger.pendingRecords === 0) {
+    if (this.#ledger.unreadRecords === 0) {
       this.#chunks = [];
       this.#chunkBytes = 0;
       this.#position = { segment: segment.number, offset };
@@ -76,12 +76,12 @@ export class LogReader {
   }
 
   /**
-   * The next records, all of one segment; undefined when nothing is pending. Must not be called
-   * again before the last batch was taken off the ledger. Throws when the disk cannot be read now.
+   * The next records, all of one segment; undefined when all were read. One call at a time. Throws
+   * when the disk cannot be read now.
    */
   async next(maxRecords: number, maxBytes: number): Promise<Batch | undefined> {
     for (;;) {
-      const segment = this.#ledger.nextPending(this.#position.segment);
+      const segment = this.#ledger.nextUnread(this.#position.segment);
       if (segment === undefined) return undefined;
       if (segment.number !== this.#position.segment) {
         this.#moveTo({ segment: segment.number, offset: segmentHeader.length });
@@ -109,7 +109,7 @@ export class LogReader {
     let takenRecords = 0;
     let takenBytes = 0;
     let { offset } = this.#position;
-    while (takenRecords < segment.pendingRecords && takenRecords < maxRecords) {
+    while (takenRecords < segment.unreadRecords && takenRecords < maxRecords) {
       const window = await this.#window(segment, offset, 0);
       let frame =
         window === undefined ? 'invalid' : readFrame(window.bytes, offset - window.offset);
@@ -136,6 +136,7 @@ export class LogReader {
     if (takenRecords === 0) return undefined;
     const end = { segment: segment.number, offset };
     this.#moveTo(end);
+    this.#ledger.read(segment, takenRecords, takenBytes);
     return { records, unknown, end, segment, takenRecords, takenBytes };
   }
 
@@ -202,7 +203,7 @@ export class LogReader {
   #giveUp(segment: Segment, reason: string): void {
     this.#readFailures = 0;
     this.#logger.error(
-      { file: segment.path, lostRecords: segment.pendingRecords, offset: this.#position.offset },
+      { file: segment.path, lostRecords: segment.unreadRecords, offset: this.#position.offset },
       `spooled history cannot be read back (${reason}); the rest of this segment is set aside`,
     );
     this.#ledger.spoil(segment, reason);

@@ -86,6 +86,8 @@ function scan(
     open: false,
     pendingRecords: 0,
     pendingBytes: 0,
+    unreadRecords: 0,
+    unreadBytes: 0,
   };
   while (segment.bytes < contents.length) {
     const frame = readFrame(contents, segment.bytes);

@@ -68,13 +68,15 @@ export class SegmentWriter {
   }
 
   /** Resolves when on disk. Throws `spool-unavailable`. */
-  write(request: WriteRequest): Promise<void> {
+  write({ frames, essential, onDurable }: WriteRequest): Promise<void> {
     if (this.#closed) {
       return Promise.reject(new CronmeshError('spool-unavailable', 'the spool is stopped'));
     }
     return new Promise((resolve, reject) => {
-      const bytes = request.frames.reduce((sum, frame) => sum + frame.length, 0);
-      this.#waiting.push({ ...request, bytes, resolve, reject });
+      let bytes = 0;
+      for (const frame of frames) bytes += frame.length;
+      // Field by field: there is one for each line of output, and spreading costs as much as a checksum.
+      this.#waiting.push({ frames, essential, onDurable, bytes, resolve, reject });
       this.#waitingBytes += bytes;
       this.#flushing ??= this.#flush();
     });
@@ -218,6 +220,8 @@ export class SegmentWriter {
       open: true,
       pendingRecords: 0,
       pendingBytes: 0,
+      unreadRecords: 0,
+      unreadBytes: 0,
     };
     ledger.add(segment);
     this.#active = { segment, handle };

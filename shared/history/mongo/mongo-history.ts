@@ -4,7 +4,8 @@
  * A write is acknowledged once a majority of the replica set has it in its journal, because a spool
  * entry is released then. A server that is down or frozen makes a call fail within seconds.
  */
-import type { Collection, Db, MongoClient } from 'mongodb';
+import { setImmediate as yieldToLoop } from 'node:timers/promises';
+import type { AnyBulkWriteOperation, Collection, Db, MongoClient } from 'mongodb';
 import { sleep, type Clock } from '../../clock.ts';
 import { once } from '../../lifecycle.ts';
 import { CronmeshError } from '../../errors.ts';
@@ -42,6 +43,9 @@ const connectTimeoutMs = 3000;
 const heartbeatMs = 2000;
 const socketTimeoutMs = 20_000;
 const indexRetryMs = 10_000;
+const maxBulkWrites = 500;
+/** So many share the server's commits to its journal. */
+const bulksAtOnce = 4;
 
 export class MongoHistory implements HistoryStore {
   readonly #driver: Driver;
@@ -105,10 +109,12 @@ export class MongoHistory implements HistoryStore {
   }
 
   async ingest(records: readonly HistoryRecord[]): Promise<void> {
+    const pieces: HistoryRecord[][] = [];
     for (const piece of piecesOf(records)) {
-      const checked = checkRecords(piece.records, piece.first);
-      await this.#call(() => this.#write(checked));
+      pieces.push(checkRecords(piece.records, piece.first));
+      await yieldToLoop();
     }
+    await this.#call(() => this.#write(pieces));
   }
 
   async listRuns(query: RunsQuery): Promise<RunsPage> {
@@ -166,17 +172,29 @@ export class MongoHistory implements HistoryStore {
   }
 
   /** Output before rows: whoever sees a run ended finds all of its output that came with it. */
-  async #write(records: readonly HistoryRecord[]): Promise<void> {
-    const chunks = records
-      .filter((record) => record.kind === 'output')
-      .map((record) => ({ insertOne: { document: chunkDocument(record) } }));
-    const rows = foldRows(records.filter((record) => record.kind !== 'output'));
-    await bulkWriteAll(this.#driver, this.#output, chunks);
-    await bulkWriteAll(
-      this.#driver,
-      this.#rows,
-      [...rows].map(([id, parts]) => rowWrite(id, parts)),
+  async #write(pieces: readonly (readonly HistoryRecord[])[]): Promise<void> {
+    const chunks = pieces.map((piece) =>
+      piece
+        .filter((record) => record.kind === 'output')
+        .map((record) => ({ insertOne: { document: chunkDocument(record) } })),
     );
+    const rows = foldRows(pieces.flat().filter((record) => record.kind !== 'output'));
+    const writes = [...rows].map(([id, parts]) => rowWrite(id, parts));
+    await this.#writeAll(this.#output, chunks);
+    await this.#writeAll(this.#rows, slicesOf(writes, maxBulkWrites));
+  }
+
+  /** In whatever order: each says all that it says by itself, and none of them is of another's row. */
+  async #writeAll(
+    collection: Collection<RowDocument>,
+    bulks: readonly (readonly AnyBulkWriteOperation<RowDocument>[])[],
+  ): Promise<void> {
+    for (const some of slicesOf(bulks, bulksAtOnce)) {
+      const written = await Promise.allSettled(
+        some.map((bulk) => bulkWriteAll(this.#driver, collection, bulk)),
+      );
+      for (const each of written) if (each.status === 'rejected') throw each.reason;
+    }
   }
 
   #rowsFrom(found: readonly RowDocument[]): HistoryRow[] {
@@ -257,4 +275,10 @@ export class MongoHistory implements HistoryStore {
       await sleep(this.#clock, indexRetryMs, signal).catch(() => undefined);
     }
   }
+}
+
+function slicesOf<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  );
 }
