@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createKillJudge, tallyOf, type KillEnd } from '../../webroot/src/actions/kill-end.ts';
+import {
+  createKillJudge,
+  readAnswer,
+  tallyOf,
+  type KillEnd,
+} from '../../webroot/src/actions/kill-end.ts';
 
 const standing = { open: true, worker: 'w1', order: { orderId: '7' } };
 const over = (outcome: 'killed' | 'succeeded' | 'lost' | undefined): KillEnd => ({
@@ -40,14 +45,39 @@ test('a record that does not come is not waited for without end', () => {
 });
 
 test('many runs come to one word', () => {
-  const none = { killed: 0, others: 0, otherOutcome: undefined, silent: [] };
+  const none = { killed: 0, others: 0, otherOutcome: undefined, silent: [], reason: undefined };
   assert.deepEqual(tallyOf([]), none);
   assert.deepEqual(tallyOf([over('killed'), over(undefined), over('lost')]), {
     killed: 1,
     others: 2,
     otherOutcome: 'lost',
     silent: [],
+    reason: undefined,
   });
   const silent: KillEnd = { kind: 'unanswered', worker: 'w1' };
   assert.deepEqual(tallyOf([silent, silent]), { ...none, silent: ['w1'] });
+});
+
+test('what the workers answered to the order ends it, with how each of its runs ended', () => {
+  const runs = [
+    { runId: 'r1', worker: 'w1', outcome: 'killed' as const },
+    { runId: 'r2', worker: 'w2' },
+  ];
+  assert.equal(readAnswer(undefined, '7'), undefined);
+  assert.equal(readAnswer({ orderId: '7', state: 'waiting', runs: [] }, '7'), undefined);
+  assert.equal(readAnswer({ orderId: '7', state: 'killing', runs }, '7'), undefined);
+  assert.equal(readAnswer({ orderId: '5', state: 'done', runs }, '7'), undefined, 'an older one');
+  const done = readAnswer({ orderId: '7', state: 'done', runs }, '7');
+  const ends = new Map([
+    ['r1', over('killed')],
+    ['r2', undefined],
+  ]);
+  assert.deepEqual(done, { kind: 'done', runs: ends });
+});
+
+test('that there was nothing to kill is told with the reason', () => {
+  const answer = { orderId: '7', state: 'nothing', reason: 'no run was open', runs: [] } as const;
+  const nothing = readAnswer(answer, '7');
+  assert.ok(nothing?.kind === 'nothing');
+  assert.deepEqual(tallyOf([nothing]), { ...tallyOf([]), reason: 'no run was open' });
 });

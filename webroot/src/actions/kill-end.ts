@@ -1,8 +1,10 @@
 /**
- * How an order to kill ended, as the run that it was given against tells it: one that is over says
- * how it ended; one that is open without an order was never reached, as orders run out.
+ * How an order to kill ended. The workers answer in the order itself; beside it the run that it was
+ * given against tells: one that is over says how it ended; one that is open without an order was never
+ * reached, as orders run out.
  */
 import type { Outcome } from '../../../shared/history/records.ts';
+import type { OrderAnswer } from '../api/shapes.ts';
 
 /** The record of an end may take this long to come to the history; a store that is down, longer. */
 const recordWithinMs = 12_000;
@@ -23,7 +25,27 @@ export type Sight =
 export type KillEnd =
   /** `killed`, or how it had ended before the order came; undefined: its record is on the way. */
   | { readonly kind: 'over'; readonly outcome: Outcome | undefined }
-  | { readonly kind: 'unanswered'; readonly worker: string };
+  | { readonly kind: 'unanswered'; readonly worker: string }
+  /** A worker looked and found nothing that the order could hit. */
+  | { readonly kind: 'nothing'; readonly reason: string | undefined };
+
+/** What the answer to an order says of the runs that it hit; an end that is not told is looked for. */
+export type Answered =
+  | { readonly kind: 'done'; readonly runs: ReadonlyMap<string, KillEnd | undefined> }
+  | (KillEnd & { readonly kind: 'nothing' });
+
+/** Undefined while there is no answer, or one to an older order. */
+export function readAnswer(answer: OrderAnswer | undefined, orderId: string): Answered | undefined {
+  // A later order against the same runs has taken its place.
+  if (answer === undefined || Number(answer.orderId) < Number(orderId)) return undefined;
+  if (answer.state === 'nothing') return { kind: 'nothing', reason: answer.reason };
+  if (answer.state !== 'done') return undefined;
+  const ends = answer.runs.map(({ runId, outcome }): [string, KillEnd | undefined] => [
+    runId,
+    outcome && { kind: 'over', outcome },
+  ]);
+  return { kind: 'done', runs: new Map(ends) };
+}
 
 /** Answers the end once it is known; to be told each look with the time of it. */
 export function createKillJudge(
@@ -53,6 +75,8 @@ export interface KillTally {
   readonly otherOutcome: Outcome | undefined;
   /** Workers that did not carry it out. */
   readonly silent: readonly string[];
+  /** Why there was nothing to kill, in the words of a worker. */
+  readonly reason: string | undefined;
 }
 
 export function tallyOf(ends: readonly KillEnd[]): KillTally {
@@ -63,5 +87,6 @@ export function tallyOf(ends: readonly KillEnd[]): KillTally {
     others: others.length,
     otherOutcome: others.find((outcome) => outcome !== undefined),
     silent: [...new Set(ends.flatMap((end) => (end.kind === 'unanswered' ? [end.worker] : [])))],
+    reason: ends.flatMap((end) => (end.kind === 'nothing' ? (end.reason ?? []) : []))[0],
   };
 }

@@ -15,6 +15,7 @@ const en = {
   killDone: (name: string, count: number) =>
     count === 1 ? `${name} was killed` : `${count} runs of ${name} were killed`,
   killLate: (name: string) => `Nothing to kill: ${name} had ended before`,
+  killNothing: (name: string) => `Nothing to kill: no run of ${name} was open`,
   killLateHow: (outcome: string) => `It ${outcome}.`,
   killSome: (others: number) =>
     others === 1 ? 'Another had ended before.' : `${others} others had ended before.`,
@@ -54,6 +55,7 @@ const zh: typeof en = {
   killAskedDetail: '结果会在此处告知。',
   killDone: (name, count) => (count === 1 ? `${name} 已终止` : `${name} 的 ${count} 次运行已终止`),
   killLate: (name) => `无可终止：${name} 此前已结束`,
+  killNothing: (name) => `无可终止：${name} 没有正在进行的运行`,
   killLateHow: (outcome) => `结果：${outcome}。`,
   killSome: (others) => `另有 ${others} 次此前已结束。`,
   killLost: (name) => `${name} 的运行已失联`,

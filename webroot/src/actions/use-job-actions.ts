@@ -6,7 +6,14 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { useLocation } from 'wouter';
 import { isApiError } from '../api/api-error.ts';
-import { deleteJob, killJob, killRun, pauseJob, resumeJob, runJobNow } from '../api/commands.ts';
+import {
+  deleteJob,
+  orderKill,
+  pauseJob,
+  resumeJob,
+  runJobNow,
+  type KillTarget,
+} from '../api/commands.ts';
 import type { KillOrder } from '../api/shapes.ts';
 import { commonMessages } from '../i18n/common-messages.ts';
 import { useMessages } from '../i18n/language.ts';
@@ -116,9 +123,9 @@ export function useJobActions(): JobActions {
           showToast({ tone: 'good', text: text.deleted(job.name) });
         });
       },
-      killAll: (name) => confirmKill(name, () => killJob(name), text.killAskedDetail),
+      killAll: (name) => confirmKill(name, { job: name }, text.killAskedDetail),
       // The page of the run says itself that it was asked.
-      killOne: (runId, job) => confirmKill(job, () => killRun(runId), undefined),
+      killOne: (runId, job) => confirmKill(job, { runId }, undefined),
     };
 
     async function watch(name: string, triggerId: string): Promise<void> {
@@ -129,7 +136,7 @@ export function useJobActions(): JobActions {
 
     async function confirmKill(
       name: string,
-      order: () => Promise<KillOrder>,
+      target: KillTarget,
       askedDetail: string | undefined,
     ): Promise<boolean> {
       const confirmed = await askToConfirm({
@@ -141,15 +148,12 @@ export function useJobActions(): JobActions {
       });
       if (!confirmed) return false;
       return attempt('kill', name, async () => {
-        let runs: readonly string[];
+        let order: KillOrder;
         try {
-          ({ runs } = await order());
+          order = await orderKill(target);
         } catch (error) {
           // It was over before the order was given.
           if (!isApiError(error, 409)) throw error;
-          runs = [];
-        }
-        if (runs.length === 0) {
           showToast({ tone: 'plain', text: text.killLate(name) });
           return;
         }
@@ -157,20 +161,21 @@ export function useJobActions(): JobActions {
           askedDetail === undefined
             ? undefined
             : showToast({ tone: 'plain', text: text.killAsked(name), detail: askedDetail });
-        void tellKill(name, runs, asked);
+        void tellKill(name, target, order, asked);
       });
     }
 
     /** However long it takes, and wherever the person has gone meanwhile. */
     async function tellKill(
       name: string,
-      runs: readonly string[],
+      target: KillTarget,
+      order: KillOrder,
       asked: number | undefined,
     ): Promise<void> {
-      const ends = await watchKill(queryClient, runs);
+      const ends = await watchKill(queryClient, target, order);
       if (asked !== undefined) dismissToast(asked);
       if (ends === undefined) return;
-      const { killed, others, otherOutcome, silent } = tallyOf(ends);
+      const { killed, others, otherOutcome, silent, reason } = tallyOf(ends);
       void queryClient.invalidateQueries();
       if (silent.length > 0) {
         const detail = text.killUnansweredDetail(silent.join(', '));
@@ -181,8 +186,13 @@ export function useJobActions(): JobActions {
       } else if (otherOutcome === 'lost') {
         showToast({ tone: 'bad', text: text.killLost(name), detail: text.killLostDetail });
       } else {
-        const how = otherOutcome && { detail: text.killLateHow(common.outcome[otherOutcome]) };
-        showToast({ tone: 'plain', text: text.killLate(name), ...how });
+        const how = otherOutcome && text.killLateHow(common.outcome[otherOutcome]);
+        const detail = how ?? reason;
+        showToast({
+          tone: 'plain',
+          text: others > 0 ? text.killLate(name) : text.killNothing(name),
+          ...(detail === undefined ? {} : { detail }),
+        });
       }
     }
   }, [queryClient, text, common, describe, navigate]);

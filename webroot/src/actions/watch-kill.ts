@@ -1,34 +1,49 @@
-/** Looks at the runs that an order to kill was given against, until it is known how each ended. */
+/**
+ * Waits for what becomes of an order to kill: what the workers answered to the order itself, and what
+ * the runs tell that were open when it was given; whichever is known first. An order that nobody
+ * answers is known by its runs alone.
+ */
 import type { QueryClient } from '@tanstack/react-query';
 import { isApiError } from '../api/api-error.ts';
+import { askKill, type KillTarget } from '../api/commands.ts';
 import { runQuery } from '../api/queries.ts';
-import { createKillJudge, type KillEnd, type Sight } from './kill-end.ts';
+import type { KillOrder } from '../api/shapes.ts';
+import { createKillJudge, readAnswer, type KillEnd, type Sight } from './kill-end.ts';
 
 const lookEveryMs = 500;
 const patientEveryMs = 2500;
 const patientAfterMs = 15_000;
 /** An order stands for four minutes at most. */
 const lookForMs = 300_000;
+/** With no run to end, somebody says so at once or nobody is there to. */
+const emptyForMs = 10_000;
 
-/** One end for each run; undefined when the master could not be asked for too long. */
+/** How each run ended; undefined when the master could not be asked for too long. */
 export async function watchKill(
   queryClient: QueryClient,
-  runs: readonly string[],
+  target: KillTarget,
+  { orderId, runs }: KillOrder,
 ): Promise<readonly KillEnd[] | undefined> {
-  const ends = await Promise.all(runs.map((id) => endOf(queryClient, id)));
-  return ends.every((end) => end !== undefined) ? ends : undefined;
-}
-
-async function endOf(queryClient: QueryClient, id: string): Promise<KillEnd | undefined> {
   const startedAt = performance.now();
-  const judge = createKillJudge(startedAt);
+  const judges = new Map(runs.map((id) => [id, createKillJudge(startedAt)]));
+  const ends = new Map<string, KillEnd>();
   for (;;) {
-    const sight = await look(queryClient, id);
-    const now = performance.now();
-    const end = judge(sight, now);
-    if (end !== undefined) return end;
-    if (now - startedAt > lookForMs) return undefined;
-    await pause(now - startedAt > patientAfterMs ? patientEveryMs : lookEveryMs);
+    const answer = readAnswer(await askKill(target).catch(() => undefined), orderId);
+    if (answer?.kind === 'nothing') return [answer];
+    for (const [id, end] of answer?.runs ?? []) {
+      if (end !== undefined) ends.set(id, end);
+      else if (!judges.has(id)) judges.set(id, createKillJudge(performance.now()));
+    }
+    for (const [id, judge] of judges) {
+      if (ends.has(id)) continue;
+      const end = judge(await look(queryClient, id), performance.now());
+      if (end !== undefined) ends.set(id, end);
+    }
+    const waitedMs = performance.now() - startedAt;
+    const isOver = answer !== undefined || judges.size > 0 || waitedMs > emptyForMs;
+    if (isOver && [...judges.keys()].every((id) => ends.has(id))) return [...ends.values()];
+    if (waitedMs > lookForMs) return undefined;
+    await pause(waitedMs > patientAfterMs ? patientEveryMs : lookEveryMs);
   }
 }
 

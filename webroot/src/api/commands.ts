@@ -3,7 +3,7 @@ import type { CalendarInput } from '../../../shared/calendar/definition.ts';
 import type { JobInput } from '../../../shared/job/definition.ts';
 import { randomId } from '../random-id.ts';
 import { request } from './client.ts';
-import type { DryRun, KillOrder, SavedCalendar, SavedJob } from './shapes.ts';
+import type { DryRun, KillOrder, OrderAnswer, SavedCalendar, SavedJob } from './shapes.ts';
 
 const jobPath = (name: string): string => `/jobs/${encodeURIComponent(name)}`;
 const ifMatch = (revision: number): Record<string, string> => ({ 'if-match': `"${revision}"` });
@@ -31,13 +31,21 @@ export function deleteJob(name: string, revision: number): Promise<void> {
   return request(jobPath(name), { method: 'DELETE', headers: ifMatch(revision) });
 }
 
-/** Kills every open run of the job. */
-export function killJob(name: string): Promise<KillOrder> {
-  return request(`${jobPath(name)}/kill`, { method: 'POST', body: {} });
+/** Every open run of a job, or one run. */
+export type KillTarget = { readonly job: string } | { readonly runId: string };
+
+function killPath(target: KillTarget): string {
+  if ('job' in target) return `${jobPath(target.job)}/kill`;
+  return `/runs/${encodeURIComponent(target.runId)}/kill`;
 }
 
-export function killRun(runId: string): Promise<KillOrder> {
-  return request(`/runs/${encodeURIComponent(runId)}/kill`, { method: 'POST', body: {} });
+export function orderKill(target: KillTarget): Promise<KillOrder> {
+  return request(killPath(target), { method: 'POST', body: {} });
+}
+
+/** What became of the last order against it; refused with 404 when none stands any more. */
+export function askKill(target: KillTarget): Promise<OrderAnswer> {
+  return request(killPath(target));
 }
 
 /** Without a revision the job must not exist yet; else it must still be that revision. */

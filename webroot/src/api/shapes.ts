@@ -82,6 +82,19 @@ export interface KillOrder {
   readonly runs: readonly string[];
 }
 
+/** What the workers answered to an order to kill. */
+export interface OrderAnswer {
+  readonly orderId: string;
+  readonly state: 'waiting' | 'killing' | 'done' | 'nothing';
+  readonly reason?: string;
+  readonly runs: readonly {
+    readonly runId: string;
+    readonly worker: string;
+    /** Absent: not known, or not yet. */
+    readonly outcome?: RanOutcome;
+  }[];
+}
+
 /** A run that is under way, as its lock says. */
 export interface OpenRun {
   readonly runId: string;
