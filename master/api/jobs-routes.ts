@@ -14,6 +14,7 @@ import {
 import { badField } from '../http/problem.ts';
 import { ok, type Reply } from '../http/reply.ts';
 import { defineRoute, type HeaderDoc, type Route } from '../http/route.ts';
+import { tellingAll } from '../jobs/all-problems.ts';
 import { changesBetween } from '../jobs/definition-text.ts';
 import { jobNotFound, requireValid, type JobEditor, type SavedEdit } from '../jobs/job-editor.ts';
 import { requireCalendars } from '../jobs/exact-job.ts';
@@ -146,9 +147,14 @@ export function jobsRoutes(deps: JobsDeps): Route[] {
       handle: async ({ params: { name }, query: { dryRun }, body, headers }) => {
         const given = readPrecondition(headers);
         const expected = 'If-None-Match: * to create, or If-Match with the ETag to replace';
-        if (dryRun) return tryPut(editor, parseNamedJob(name, body), given);
+        // A view that was never synced knows of no calendar at all.
+        const known = link.isSynced ? link.view.snapshot.calendars : undefined;
+        const telling = <T>(act: () => Promise<T>): Promise<T> =>
+          known === undefined ? act() : tellingAll(body, known, act);
+        if (dryRun) return telling(async () => tryPut(editor, parseNamedJob(name, body), given));
         const precondition = requirePrecondition(given, expected);
-        return saved(link, await editor.put(parseNamedJob(name, body), precondition));
+        const edit = await telling(async () => editor.put(parseNamedJob(name, body), precondition));
+        return saved(link, edit);
       },
     }),
     defineRoute({
@@ -206,9 +212,9 @@ export function badName(name: string): CronmeshError {
   return badField('name', 'is not a valid name', nameExpectation, renderGot(name));
 }
 
-/** Names that etcd could hold, though we would not have put them there. */
+/** What etcd may hold a key of, though we would not have put it there, can be deleted by name. */
 export function requireUsable(name: string): void {
-  if (name === '' || name.includes('\0') || name.length > 1_024) throw badName(name);
+  if (name === '') throw badName(name);
 }
 
 /** The name may be left out of the body, but not differ from the path. */

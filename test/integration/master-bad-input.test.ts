@@ -125,6 +125,25 @@ describe('bad input', () => {
     ]);
   });
 
+  test('calendars that are not there are told with all else that is wrong', async () => {
+    const json = { ...good, timezone: 'Nowhere', calendars: ['away', 'a/b', 'gone'], retries: 5 };
+    for (const query of ['', '?dryRun=true']) {
+      const path = `/api/v1/jobs/bad${query}`;
+      const refusal = await client.refusal(422, path, { method: 'PUT', json, headers: isNew });
+      const fields = refusal.errors.map(({ pointer }) => pointer).toSorted();
+      const expected = ['/calendars/0', '/calendars/1', '/calendars/2', '/retries', '/timezone'];
+      assert.deepEqual(fields, expected);
+    }
+    const over = { command: 'true', cronExpr: '0 0 0 1 1 * 2001', calendars: ['away'] };
+    const refusal = await client.refusal(422, '/api/v1/jobs/bad', {
+      method: 'PUT',
+      json: over,
+      headers: isNew,
+    });
+    const fields = refusal.errors.map(({ pointer }) => pointer).toSorted();
+    assert.deepEqual(fields, ['/calendars/0', '/cronExpr']);
+  });
+
   test('a body that is no object', async () => {
     for (const json of [[], 'text', 5, null, true]) {
       const answer = await put('bad', json);
