@@ -143,6 +143,38 @@ describe('MongoDB: what is acknowledged is kept', () => {
   });
 });
 
+describe('MongoDB: sharding', () => {
+  it('names the shard key of the rows in every upsert, and of the output in every chunk', async () => {
+    await withMongo(async (store, { url }) => {
+      await withDatabase(url, async (db) => {
+        await store.ping();
+        await db.command({ profile: 2 });
+        await store.ingest(mixture(40));
+        await db.command({ profile: 0 });
+        const profile = db.collection('system.profile');
+        const updates = await profile.find({ op: 'update', ns: /rows$/ }).toArray();
+        assert.ok(updates.length >= 40, `${updates.length} updates`);
+        for (const { command } of updates) {
+          const { q } = command as { q: Document };
+          assert.deepEqual(Object.keys(q), ['_id', 'job', 'tick']);
+        }
+        const chunks = await db.collection('output').find().toArray();
+        assert.ok(chunks.length > 0 && chunks.every(({ runId }) => typeof runId === 'string'));
+      });
+    });
+  });
+
+  it('refuses a run whose id is stored with another job, and takes the rest', async () => {
+    await withMongo(async (store) => {
+      await store.ingest([started(runFacts('r1'))]);
+      const other = [started(runFacts('r2')), started(runFacts('r1', { job: 'other' }))];
+      await assertRejects(() => store.ingest(other), 'store-rejected', /another job or tick/);
+      assert.equal((await store.getRun('r1'))?.job, 'backup');
+      assert.equal((await store.getRun('r2'))?.job, 'backup');
+    });
+  });
+});
+
 describe('MongoDB: plans', () => {
   it('answers every query from an index', async () => {
     await withMongo(async (store, { url }) => {

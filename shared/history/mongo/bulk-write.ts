@@ -1,10 +1,12 @@
 /**
  * An unordered bulk write that counts "already there" as done. A duplicate key on an insert means
  * that the same thing was sent before; on an upsert it means that another writer made the document
- * in the same moment, and the update is sent again. Anything else throws, and so does a bulk of
- * which not every operation is accounted for.
+ * in the same moment, and the update is sent again; when that does not help, the id is stored under
+ * another shard key, which is `store-rejected`. Anything else throws, and so does a bulk of which not
+ * every operation is accounted for.
  */
 import type { AnyBulkWriteOperation, Collection } from 'mongodb';
+import { CronmeshError } from '../../errors.ts';
 import type { Driver } from './driver.ts';
 import type { RowDocument } from './documents.ts';
 import { isDuplicateKey } from './mongo-errors.ts';
@@ -22,7 +24,7 @@ export async function bulkWriteAll(
       await collection.bulkWrite(pending, { ordered: false });
       return;
     } catch (error) {
-      if (!(error instanceof driver.MongoBulkWriteError) || attempt === maxAttempts) throw error;
+      if (!(error instanceof driver.MongoBulkWriteError)) throw error;
       const refused = [error.writeErrors].flat();
       const { result } = error;
       const done = result.insertedCount + result.matchedCount + result.upsertedCount;
@@ -35,6 +37,13 @@ export async function bulkWriteAll(
       }
       const raced = new Set(refused.map((writeError) => writeError.index));
       pending = pending.filter((write, index) => raced.has(index) && !('insertOne' in write));
+      if (pending.length > 0 && attempt === maxAttempts) {
+        throw new CronmeshError(
+          'store-rejected',
+          'MongoDB: the id of a run is stored with another job or tick',
+          { cause: error },
+        );
+      }
     }
   }
 }

@@ -27,10 +27,15 @@ export interface ChunkDocument extends Document {
 
 type OutputRecord = Extract<HistoryRecord, { kind: 'output' }>;
 
+/**
+ * An upsert into a sharded collection must name the whole shard key. That of the rows is (job, tick),
+ * which all records of a run agree on; that of the output is runId, which every chunk bears.
+ */
 export function rowWrite(id: string, parts: RowParts): AnyBulkWriteOperation<RowDocument> {
-  return parts.kind === 'not-run'
-    ? { insertOne: { document: notRunDocument(id, parts) } }
-    : { updateOne: { filter: { _id: id }, update: runUpdate(parts), upsert: true } };
+  if (parts.kind === 'not-run') return { insertOne: { document: notRunDocument(id, parts) } };
+  const { job, tick } = parts.facts.value;
+  const filter = { _id: id, job: { $eq: job }, tick: { $eq: tick } };
+  return { updateOne: { filter, update: runUpdate(parts), upsert: true } };
 }
 
 export function rowPartsFrom(document: Document): RowParts | undefined {
