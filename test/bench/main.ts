@@ -20,7 +20,9 @@ import { benchKill } from './kill.ts';
 import { benchLiveTail } from './live-tail.ts';
 import { benchLateness } from './lateness.ts';
 import { benchLoop } from './loop.ts';
+import { benchConsole } from './master-console.ts';
 import { benchMaster } from './master.ts';
+import { benchMemory } from './memory.ts';
 import { benchRace } from './race.ts';
 import { benchReady } from './ready.ts';
 import { benchShellSurge } from './shell-surge.ts';
@@ -56,10 +58,12 @@ const benches: Readonly<Record<string, () => Promise<Figure[]>>> = {
   'shell-surge': () => benchShellSurge(isFull ? 10_000 : 1_000),
   loop: benchLoop,
   kill: benchKill,
+  memory: () => (isFull ? benchMemory(20_000, 100_000) : benchMemory(1_000, 10_000)),
   history: benchHistory,
   'live-tail': benchLiveTail,
   ready: benchReady,
   master: benchMaster,
+  console: benchConsole,
   simulation: benchSimulation,
 };
 

@@ -4,11 +4,9 @@
  * and end and people edit; against a bare route of the same process that sends as many bytes.
  */
 import { readFileSync } from 'node:fs';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { startMesh, type TestMesh } from '../support/mesh.ts';
-import { ServerProcess, waitFor } from '../support/server-process.ts';
+import type { ServerProcess } from '../support/server-process.ts';
 import { quantile, type Figure } from './figures.ts';
 import { fillHistory, fillMesh, liveOn } from './master-changes.ts';
 import {
@@ -18,6 +16,7 @@ import {
   type AskedRequest,
   type Cursors,
 } from './master-load.ts';
+import { startMaster, type Start } from './master-start.ts';
 
 const jobCount = 100_000;
 const rounds = 3;
@@ -25,14 +24,6 @@ const secondsPerRound = 8;
 const requestsPerSecond = 50;
 const eventsPerSecond = 100;
 const kinds = ['list', 'filter', 'sort', 'search', 'page', 'job', 'preview', 'overview', 'runs'];
-
-interface Start {
-  readonly process: ServerProcess;
-  readonly url: string;
-  readonly bareUrl: string;
-  readonly readyMs: number;
-  readonly blockedMs: number;
-}
 
 export async function benchMaster(): Promise<Figure[]> {
   const [empty, many] = [await startMesh(), await startMesh()];
@@ -105,39 +96,6 @@ async function someCursors(url: string): Promise<Cursors> {
     cursors.set(sort, found);
   }
   return cursors;
-}
-
-async function startMaster(mesh: TestMesh): Promise<Start> {
-  const preloads = ['loop-watch.js', 'master-baseline.js'].map(
-    (file) => `--import=${fileURLToPath(new URL(file, import.meta.url))}`,
-  );
-  const main = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../master/main.js');
-  const began = performance.now();
-  const master = new ServerProcess(process.execPath, [
-    ...preloads,
-    main,
-    ...['--etcd', mesh.etcdServer.endpoints.join(',')],
-    ...['--prefix', mesh.prefix, '--history', mesh.history],
-    ...['--listen', '127.0.0.1:0'],
-  ]);
-  const found = (pattern: RegExp) => pattern.exec(master.output)?.[1];
-  const url = await waitFor(
-    async () => {
-      const listening = found(/listening on (http:\/\/127\.0\.0\.1:\d+)/);
-      if (listening === undefined) return undefined;
-      const answer = await fetch(`${listening}/readyz`).catch(() => undefined);
-      return answer?.ok === true ? listening : undefined;
-    },
-    { timeoutMs: 60_000, describe: () => `a ready master; ${master.output.slice(-1500)}` },
-  );
-  const readyMs = performance.now() - began;
-  master.signal('SIGUSR2');
-  const blocked = await waitFor(() => found(/loop blocked for (\S+) ms/), {
-    timeoutMs: 10_000,
-    describe: () => `an answer; ${master.output.slice(-500)}`,
-  });
-  const bareUrl = found(/bare route on (\S+)/) ?? '';
-  return { process: master, url, bareUrl, readyMs, blockedMs: Number(blocked) };
 }
 
 function rssMb(server: ServerProcess): number {

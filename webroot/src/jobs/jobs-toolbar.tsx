@@ -7,7 +7,7 @@ import { Icon } from '../ui/icon.tsx';
 import { jobSorts, jobStatuses } from './job-filter.ts';
 import { jobsMessages } from './messages.ts';
 
-const restMs = 200;
+const restMs = 100;
 
 interface JobsToolbarProps {
   readonly filter: JobFilter;
