@@ -73,7 +73,7 @@ export function orderAnswerRoutes({ link, openFires, store }: OrderAnswerDeps): 
       refusals: [400, 404, 503],
       handle: async ({ params: { id } }) => {
         link.requireSynced();
-        const job = openFires.get(id)?.job ?? (await store.getRun(id))?.job;
+        const job = openFires.jobOf(id) ?? (await store.getRun(id))?.job;
         if (job === undefined) throw runNotFound(id);
         return ok(answerOf(link, job, id));
       },

@@ -5,6 +5,9 @@
 import type { HistoryRow } from '../../shared/history/records.ts';
 import type { Held, JobParts, MeshView } from '../../shared/mesh/view.ts';
 import type { FireValue } from '../../shared/protocol/values.ts';
+import { RecentMap } from '../../shared/schedule/recent-map.ts';
+
+const rememberedClosed = 10_000;
 
 export interface OpenFire {
   readonly job: string;
@@ -17,6 +20,8 @@ export class OpenFires {
   readonly #byRun = new Map<string, OpenFire>();
   /** Which run a fire's key held, to forget it when the key goes. */
   readonly #runOfFire = new Map<string, string>();
+  /** The jobs of runs that were open a moment ago: the store learns of them a little later. */
+  readonly #jobOfClosed = new RecentMap<string>(rememberedClosed);
   readonly #unsubscribe: () => void;
 
   constructor(view: MeshView) {
@@ -34,6 +39,11 @@ export class OpenFires {
 
   get(runId: string): OpenFire | undefined {
     return this.#byRun.get(runId);
+  }
+
+  /** The job of a run that is open or was a moment ago. */
+  jobOf(runId: string): string | undefined {
+    return this.#byRun.get(runId)?.job ?? this.#jobOfClosed.get(runId);
   }
 
   all(): Iterable<OpenFire> {
@@ -55,7 +65,10 @@ export class OpenFires {
   #update(job: string, fireId: string): void {
     const key = `${job}\0${fireId}`;
     const former = this.#runOfFire.get(key);
-    if (former !== undefined) this.#byRun.delete(former);
+    if (former !== undefined) {
+      this.#byRun.delete(former);
+      this.#jobOfClosed.set(former, job);
+    }
     this.#runOfFire.delete(key);
     const parts = this.#view.part(job);
     if (parts !== undefined) this.#put(parts, fireId);

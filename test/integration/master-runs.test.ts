@@ -290,6 +290,13 @@ for (const kind of ['sqlite', 'mongodb'] as const) {
       const all = await client.expect(202, '/api/v1/jobs/killed/kill', { method: 'POST' });
       assert.deepEqual(killOrderShape.parse(all.body).runs.toSorted(), ['k1', 'k2']);
       assert.ok(await rig.read(rig.keys.killer('killed')));
+      // Its fire is gone, and its row has not come yet.
+      await rig.delete(rig.keys.fire('killed', `t${baseTick}`));
+      await waitFor(
+        async () => (await client.get(jobDetailShape, '/api/v1/jobs/killed')).running.length === 1,
+        { timeoutMs: 5_000, describe: () => 'its end is seen' },
+      );
+      await client.expect(200, '/api/v1/runs/k1/kill');
       await rig.store.ingest([ended(runFacts('k0', { job: 'killed' }))]);
       await client.refusal(409, '/api/v1/runs/k0/kill', { method: 'POST' });
       await client.refusal(404, '/api/v1/runs/never/kill', { method: 'POST' });
