@@ -21,6 +21,7 @@ import { benchLiveTail } from './live-tail.ts';
 import { benchLateness } from './lateness.ts';
 import { benchLoop } from './loop.ts';
 import { benchConsole } from './master-console.ts';
+import { benchMassChange } from './mass-change.ts';
 import { benchMaster } from './master.ts';
 import { benchMemory } from './memory.ts';
 import { benchRace } from './race.ts';
@@ -52,6 +53,7 @@ const benches: Readonly<Record<string, () => Promise<Figure[]>>> = {
   race: benchRace,
   surge: benchSurge,
   lateness: benchLateness,
+  'mass-change': benchMassChange,
   failover: benchFailover,
   shells: benchShells,
   steady: () => benchSteady(isFull ? 60 : 10),
