@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from 'react';
 import type { JobFilter, JobStatus } from '../api/filters.ts';
 import type { FacetValue, Overview } from '../api/shapes.ts';
+import { formatCount } from '../format/count.ts';
 import { useMessages } from '../i18n/language.ts';
 import { Icon } from '../ui/icon.tsx';
 import { jobSorts, jobStatuses } from './job-filter.ts';
@@ -56,7 +57,9 @@ export function JobsToolbar({ filter, groups, overview, onChange }: JobsToolbarP
             }}
           >
             {text.status[status]}
-            {(counts[status] ?? 0) > 0 && <span className="count num">{counts[status]}</span>}
+            {(counts[status] ?? 0) > 0 && (
+              <span className="count num">{formatCount(counts[status] ?? 0)}</span>
+            )}
           </button>
         ))}
       </div>
@@ -72,7 +75,7 @@ export function JobsToolbar({ filter, groups, overview, onChange }: JobsToolbarP
         )}
         {groups.map(({ value, count }) => (
           <option key={value} value={value}>
-            {value} ({count})
+            {value} ({formatCount(count)})
           </option>
         ))}
       </select>

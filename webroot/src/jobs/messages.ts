@@ -1,5 +1,6 @@
 /** Words of the jobs room. */
 import type { JobSort, JobStatus } from '../api/filters.ts';
+import { formatCount } from '../format/count.ts';
 import type { Messages } from '../i18n/language.ts';
 
 const en = {
@@ -39,9 +40,11 @@ const en = {
   },
   tableLabel: 'Jobs',
   shown: (shown: number, total: number) =>
-    shown === total ? `${total} ${total === 1 ? 'job' : 'jobs'}` : `${shown} of ${total} jobs`,
-  waiting: (count: number) => `${count} more when the pointer leaves`,
-  running: (count: number) => (count === 1 ? 'running' : `${count} running`),
+    shown === total
+      ? `${formatCount(total)} ${total === 1 ? 'job' : 'jobs'}`
+      : `${formatCount(shown)} of ${formatCount(total)} jobs`,
+  waiting: (count: number) => `${formatCount(count)} more when the pointer leaves`,
+  running: (count: number) => (count === 1 ? 'running' : `${formatCount(count)} running`),
   pausedNext: 'paused',
   noNext: 'no more fires',
   stopped: 'held up',
@@ -68,18 +71,20 @@ const en = {
     well: 'All well',
     attention: 'Needs attention',
     trouble: 'In trouble',
-    jobs: (count: number) => `${count} ${count === 1 ? 'job' : 'jobs'}`,
-    workers: (count: number) => `${count} ${count === 1 ? 'worker' : 'workers'}`,
-    running: (count: number) => `${count} running`,
+    jobs: (count: number) => `${formatCount(count)} ${count === 1 ? 'job' : 'jobs'}`,
+    workers: (count: number) => `${formatCount(count)} ${count === 1 ? 'worker' : 'workers'}`,
+    running: (count: number) => `${formatCount(count)} running`,
     etcdStale: 'the master cannot hear etcd; workers go on by themselves as far as etcd lets them',
     storeDown: 'the history store does not answer; runs go on, their history waits in the spools',
     noWorkers: 'no worker is ready, nothing will run',
     blocked: (count: number) =>
-      `${count} ${count === 1 ? 'worker claims' : 'workers claim'} nothing`,
+      `${formatCount(count)} ${count === 1 ? 'worker claims' : 'workers claim'} nothing`,
     quarantined: (count: number) =>
-      `${count} ${count === 1 ? 'definition is' : 'definitions are'} quarantined`,
-    failing: (count: number) => `${count} ${count === 1 ? 'job' : 'jobs'} failed last time`,
-    attentionJobs: (count: number) => `${count} ${count === 1 ? 'job is' : 'jobs are'} held up`,
+      `${formatCount(count)} ${count === 1 ? 'definition is' : 'definitions are'} quarantined`,
+    failing: (count: number) =>
+      `${formatCount(count)} ${count === 1 ? 'job' : 'jobs'} failed last time`,
+    attentionJobs: (count: number) =>
+      `${formatCount(count)} ${count === 1 ? 'job is' : 'jobs are'} held up`,
     startWorker: 'Start a worker',
   },
 };
@@ -120,9 +125,12 @@ const zh: typeof en = {
     actions: '操作',
   },
   tableLabel: '任务',
-  shown: (shown, total) => (shown === total ? `${total} 个任务` : `${shown} / ${total} 个任务`),
-  waiting: (count) => `移开指针后再显示 ${count} 项`,
-  running: (count) => (count === 1 ? '运行中' : `${count} 个运行中`),
+  shown: (shown, total) =>
+    shown === total
+      ? `${formatCount(total)} 个任务`
+      : `${formatCount(shown)} / ${formatCount(total)} 个任务`,
+  waiting: (count) => `移开指针后再显示 ${formatCount(count)} 项`,
+  running: (count) => (count === 1 ? '运行中' : `${formatCount(count)} 个运行中`),
   pausedNext: '已暂停',
   noNext: '不再触发',
   stopped: '受阻',
@@ -148,16 +156,16 @@ const zh: typeof en = {
     well: '一切正常',
     attention: '需要关注',
     trouble: '出现故障',
-    jobs: (count) => `${count} 个任务`,
-    workers: (count) => `${count} 个工作节点`,
-    running: (count) => `${count} 个运行中`,
+    jobs: (count) => `${formatCount(count)} 个任务`,
+    workers: (count) => `${formatCount(count)} 个工作节点`,
+    running: (count) => `${formatCount(count)} 个运行中`,
     etcdStale: '主节点无法连接 etcd；工作节点在 etcd 允许的范围内继续工作',
     storeDown: '历史存储没有响应；运行照常进行，历史暂存于本地队列',
     noWorkers: '没有就绪的工作节点，任何任务都不会运行',
-    blocked: (count) => `${count} 个工作节点不领取任务`,
-    quarantined: (count) => `${count} 个定义已被隔离`,
-    failing: (count) => `${count} 个任务上次运行失败`,
-    attentionJobs: (count) => `${count} 个任务受阻`,
+    blocked: (count) => `${formatCount(count)} 个工作节点不领取任务`,
+    quarantined: (count) => `${formatCount(count)} 个定义已被隔离`,
+    failing: (count) => `${formatCount(count)} 个任务上次运行失败`,
+    attentionJobs: (count) => `${formatCount(count)} 个任务受阻`,
     startWorker: '启动工作节点',
   },
 };
