@@ -92,10 +92,10 @@ export function jobsRoutes(deps: JobsDeps): Route[] {
         const names = selection.parts.map(({ name }) => name);
         const runCount = Math.min(query.runs, Math.floor(mostRunsAPage / query.limit));
         // The list is about the mesh, and answers without the store.
-        const known = runCount === 0 ? none : await lastRuns.of(names);
+        const known = runCount === 0 ? none : await lastRuns.of(names, runCount);
         return ok({
           items: selection.parts.map((parts) => {
-            const runs = known?.get(parts.name)?.slice(0, runCount) ?? [];
+            const runs = known?.get(parts.name) ?? [];
             return jobListItem(link.view, parts, nextTicks, nowMs, runs);
           }),
           ...(selection.nextCursor === undefined ? {} : { nextCursor: selection.nextCursor }),

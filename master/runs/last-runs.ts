@@ -24,6 +24,8 @@ const settlingMs = 5_000;
 const believedWhileSettlingMs = 1_000;
 
 interface Known {
+  /** As many as there are, but no more than this. */
+  readonly count: number;
   readonly runs: readonly RunBrief[];
   readonly askedAtMs: number;
   changedAtMs: number;
@@ -52,24 +54,30 @@ export class LastRuns {
     });
   }
 
-  /** Newest first, by job; undefined when the store is down or slow. */
-  async of(jobs: readonly string[]): Promise<ReadonlyMap<string, readonly RunBrief[]> | undefined> {
+  /** The last `count` of each job, newest first; undefined when the store is down or slow. */
+  async of(
+    jobs: readonly string[],
+    count = mostRuns,
+  ): Promise<ReadonlyMap<string, readonly RunBrief[]> | undefined> {
     const { store, storeHealth, clock } = this.#deps;
     const nowMs = clock.monotonicMs();
     const answer = new Map<string, readonly RunBrief[]>();
     const asked: string[] = [];
     for (const job of jobs) {
       const known = this.#known.get(job);
-      if (known !== undefined && isBelieved(known, nowMs)) answer.set(job, known.runs);
-      else asked.push(job);
+      if (known !== undefined && known.count >= count && isBelieved(known, nowMs)) {
+        answer.set(job, known.runs.slice(0, count));
+      } else {
+        asked.push(job);
+      }
     }
     if (asked.length === 0) return answer;
-    const rows = await storeHealth.attempt(() => store.lastRuns(asked, mostRuns));
+    const rows = await storeHealth.attempt(() => store.lastRuns(asked, count));
     if (rows === undefined) return undefined;
     for (const job of asked) {
       const runs = (rows.get(job) ?? []).map(runBrief);
       const changedAtMs = this.#known.get(job)?.changedAtMs ?? -Infinity;
-      this.#known.set(job, { runs, askedAtMs: nowMs, changedAtMs });
+      this.#known.set(job, { count, runs, askedAtMs: nowMs, changedAtMs });
       answer.set(job, runs);
     }
     return answer;

@@ -46,6 +46,16 @@ test('jobs that were asked for a moment ago are not asked for again', async () =
   assert.deepEqual([...(runs?.keys() ?? [])].toSorted(), ['a', 'b', 'c']);
 });
 
+test('fewer runs are told of what is known, more are asked for', async () => {
+  const { lastRuns, asked } = rig();
+  await lastRuns.of(['a'], 5);
+  await lastRuns.of(['a'], 3);
+  assert.equal(asked.length, 1);
+  await lastRuns.of(['a']);
+  await lastRuns.of(['a'], 5);
+  assert.equal(asked.length, 2);
+});
+
 test('one whose keys changed is asked for at once, and again while rows may come', async () => {
   const { lastRuns, asked, changed, clock } = rig();
   await lastRuns.of(['a', 'b']);
