@@ -36,6 +36,13 @@ export const masterSchema = z
         'Names, without port, under which it may be asked, beside localhost; behind a proxy, the name that people use. Empty, and not bound to loopback: any.',
       )
       .register(fieldNotes, { placeholder: 'NAME,NAME' }),
+    maxStreams: z
+      .int()
+      .min(1)
+      .max(65_536)
+      .default(4_096)
+      .describe('Live streams that it serves at a time: of changes, and of output.')
+      .register(fieldNotes, { placeholder: 'COUNT' }),
     logLevel: logLevelField,
   })
   .superRefine(checkEtcdTls);

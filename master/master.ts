@@ -63,9 +63,6 @@ export interface Master extends Component {
   readonly routes: readonly Route[];
 }
 
-/** A thousand people may watch one run; each costs a socket, and little else. */
-const maxStreams = 4_096;
-
 /** Throws `config-invalid` for TLS files or a history URL that are of no use. */
 export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
   const { logger, random } = deps;
@@ -94,7 +91,7 @@ export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
   const calendarUses = new CalendarUses(link.view);
   const heldUp = new HeldUpJobs(link.view, calendarUses, clock);
   const editor = new JobEditor(etcd, keys, clock);
-  const streams = new EventStreams(clock, maxStreams);
+  const streams = new EventStreams(clock, config.maxStreams);
   const hub = new ChangeHub(link, clock);
   const marks = new WatchMarks(client, keys, clock, logger);
   const feeds = new OutputFeeds({ store, openFires, marks, clock, logger });

@@ -361,6 +361,10 @@ export class MeshWorker implements Component {
       spool: {
         pendingRecords: spool?.pendingRecords ?? 0,
         pendingBytes: spool?.pendingBytes ?? 0,
+        ...(spool === undefined || spool.rejectedRecords === 0
+          ? {}
+          : { rejectedRecords: spool.rejectedRecords }),
+        ...(spool?.drainError === undefined ? {} : { trouble: spool.drainError.slice(0, 300) }),
       },
     };
   }

@@ -78,6 +78,16 @@ function renderMetrics(value: WorkerValue, loopDelaySeconds: number): string {
     ['spool_pending_records', 'History records not yet in the store.', value.spool.pendingRecords],
     ['spool_pending_bytes', 'Bytes of them on disk.', value.spool.pendingBytes],
     [
+      'spool_rejected_records',
+      'History records that the store refused, in rejected.jsonl.',
+      value.spool.rejectedRecords ?? 0,
+    ],
+    [
+      'spool_draining',
+      '0 while the store does not take history, 1 while it does.',
+      value.spool.trouble === undefined ? 1 : 0,
+    ],
+    [
       'event_loop_delay_p99_seconds',
       'How late the event loop was since the last scrape.',
       loopDelaySeconds,

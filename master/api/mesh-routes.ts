@@ -169,6 +169,12 @@ function workerItems(link: MeshLink): Shape<typeof workerListShape>['items'] {
         ...(clockOffsetMs === undefined ? {} : { clockOffsetMs }),
         state,
         reasons: value.reasons,
+        spool: {
+          pendingRecords: value.spool.pendingRecords,
+          pendingBytes: value.spool.pendingBytes,
+          rejectedRecords: value.spool.rejectedRecords ?? 0,
+          ...(value.spool.trouble === undefined ? {} : { trouble: value.spool.trouble }),
+        },
         startedAt: value.startedAt,
         beatAt: value.wallMs,
         session: value.session,

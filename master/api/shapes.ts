@@ -318,6 +318,14 @@ export const workerListShape = z
         clockOffsetMs: z.number().exactOptional(),
         state: z.enum(['ready', 'draining', 'blocked']),
         reasons: z.array(z.string()),
+        spool: z
+          .strictObject({
+            pendingRecords: count,
+            pendingBytes: count,
+            rejectedRecords: count.describe('Refused by the store; in rejected.jsonl on its disk.'),
+            trouble: z.string().exactOptional().describe('Why history is not stored now.'),
+          })
+          .describe('History that is not in the store yet.'),
         startedAt: epochMs,
         beatAt: epochMs.describe("The worker's wall clock at its last beat."),
         session: z.string(),

@@ -66,7 +66,14 @@ export const workerSchema = z.object({
   /** ready: claims; draining: finishes what it has; blocked: claims nothing, for `reasons`. */
   state: z.enum(['ready', 'draining', 'blocked']),
   reasons: z.array(z.string()),
-  spool: z.object({ pendingRecords: z.int(), pendingBytes: z.int() }),
+  /** History that is not in the store: what waits for it, and what it refused, set aside on disk. */
+  spool: z.object({
+    pendingRecords: z.int(),
+    pendingBytes: z.int(),
+    rejectedRecords: z.int().optional(),
+    /** Why it cannot be stored now, in words. */
+    trouble: z.string().optional(),
+  }),
 });
 export type WorkerValue = z.output<typeof workerSchema>;
 

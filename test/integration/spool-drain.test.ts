@@ -169,6 +169,10 @@ describe('drain', () => {
     assert.equal(first?.['id'], '17');
     assert.equal(second?.['runId'], 'poison');
     assert.equal(second['job'], 'backup');
+    assert.equal(spool.state().rejectedRecords, 2);
+    await spool.stop();
+    const next = await startSpool(t, folder);
+    assert.equal(next.spool.state().rejectedRecords, 2, 'also in its next life');
   });
 
   it('waits out an error that nobody foresaw rather than lose anything', async (t) => {

@@ -136,6 +136,7 @@ export class SimSpool implements Spool {
       pendingBytes: disk.pending.length * 100,
       pendingRecords: disk.pending.length,
       maxBytes: 1_000_000,
+      rejectedRecords: 0,
       accepting: !disk.isRefusing && !this.#stopped,
       ...(disk.isRefusing ? { reason: 'the disk is full' } : {}),
     };

@@ -19,6 +19,8 @@ export interface SpoolState {
   readonly pendingBytes: number;
   readonly pendingRecords: number;
   readonly maxBytes: number;
+  /** Records that the store refused, or that nobody understands; in a file for a person to look at. */
+  readonly rejectedRecords: number;
   /** False when nearly full or the disk fails: nothing is claimed then. Running runs may still append. */
   readonly accepting: boolean;
   readonly reason?: string;

@@ -14,6 +14,7 @@ const newline = 0x0a;
 export class RejectedFile {
   readonly path: string;
   #bytes = 0;
+  #records = 0;
   #isLineOpen = false;
 
   constructor(directory: string) {
@@ -24,14 +25,22 @@ export class RejectedFile {
     return this.#bytes;
   }
 
+  get records(): number {
+    return this.#records;
+  }
+
   /** Looks at what an earlier life left. */
   async measure(): Promise<void> {
     try {
       const handle = await open(this.path, 'r');
       try {
-        this.#bytes = (await handle.stat()).size;
-        const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, Math.max(0, this.#bytes - 1));
-        this.#isLineOpen = this.#bytes > 0 && buffer[0] !== newline;
+        this.#bytes = 0;
+        const pieces: AsyncIterable<Buffer> = handle.createReadStream({ autoClose: false });
+        for await (const bytes of pieces) {
+          this.#bytes += bytes.length;
+          this.#records += linesIn(bytes);
+          this.#isLineOpen = bytes.at(-1) !== newline;
+        }
       } finally {
         await handle.close();
       }
@@ -66,7 +75,14 @@ export class RejectedFile {
     }
     if (this.#bytes === 0) await syncDirectory(dirname(this.path));
     this.#bytes += bytes.length;
+    this.#records += 1;
   }
+}
+
+function linesIn(bytes: Buffer): number {
+  let lines = 0;
+  for (let at = bytes.indexOf(newline); at >= 0; at = bytes.indexOf(newline, at + 1)) lines += 1;
+  return lines;
 }
 
 /** The ids by which a person finds the record's run again. */

@@ -144,6 +144,7 @@ class DiskSpool implements Spool {
       pendingBytes: this.#ledger.pendingBytes + (this.#parts?.held.bytes ?? 0),
       pendingRecords: this.#ledger.pendingRecords + (this.#parts?.held.records ?? 0),
       maxBytes: this.#options.maxBytes,
+      rejectedRecords: this.#rejected.records,
       accepting: reason === undefined,
       ...(reason === undefined ? {} : { reason }),
       ...(lastDrainedAt === undefined ? {} : { lastDrainedAt }),

@@ -158,6 +158,15 @@ export interface WorkerItem {
   readonly clockOffsetMs?: number;
   readonly state: 'ready' | 'draining' | 'blocked';
   readonly reasons: readonly string[];
+  /** History that is not in the store yet. */
+  readonly spool: {
+    readonly pendingRecords: number;
+    readonly pendingBytes: number;
+    /** Refused by the store, set aside on the worker's disk. */
+    readonly rejectedRecords: number;
+    /** Why history is not stored now. */
+    readonly trouble?: string;
+  };
   readonly startedAt: number;
   readonly beatAt: number;
   readonly session: string;

@@ -26,6 +26,14 @@ const en = {
   version: 'Version',
   process: (pid: number) => `pid ${pid}`,
   session: 'Session',
+  backlog: 'History to store',
+  backlogTitle: 'History on the disk of the worker that is not in the store yet',
+  backlogNone: 'none',
+  backlogOf: (records: number, bytes: string) =>
+    `${records.toLocaleString('en')} ${records === 1 ? 'record' : 'records'}, ${bytes}`,
+  notStored: (why: string) => `History waits on its disk: ${why}`,
+  rejected: (records: number) =>
+    `The store refused ${records} ${records === 1 ? 'record' : 'records'}: see rejected.jsonl in the folder of its spool`,
   runs: 'Its runs',
   summary: (count: number, running: number, slots: number) =>
     `${count} ${count === 1 ? 'worker' : 'workers'}, ${running} of ${slots} slots in use`,
@@ -55,6 +63,12 @@ const zh: typeof en = {
   version: '版本',
   process: (pid) => `进程 ${pid}`,
   session: '会话',
+  backlog: '待入库历史',
+  backlogTitle: '该节点磁盘上尚未写入存储的历史',
+  backlogNone: '无',
+  backlogOf: (records, bytes) => `${records.toLocaleString('zh')} 条，${bytes}`,
+  notStored: (why) => `历史暂存于本机磁盘：${why}`,
+  rejected: (records) => `存储拒绝了 ${records} 条记录：见其 spool 目录中的 rejected.jsonl`,
   runs: '其运行',
   summary: (count, running, slots) => `${count} 个工作节点，${running} / ${slots} 槽位使用中`,
   emptyTitle: '没有工作节点',

@@ -2,6 +2,7 @@
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import type { WorkerItem } from '../api/shapes.ts';
+import { formatBytes } from '../format/bytes.ts';
 import { formatInstant } from '../format/instant.ts';
 import { useMessages } from '../i18n/language.ts';
 import { Icon } from '../ui/icon.tsx';
@@ -21,7 +22,12 @@ const clockWarnMs = 500;
 
 export function WorkerCard({ worker }: { readonly worker: WorkerItem }) {
   const text = useMessages(workersMessages);
-  const { state, clockOffsetMs } = worker;
+  const { state, clockOffsetMs, spool } = worker;
+  const concerns = [
+    ...worker.reasons,
+    ...(spool.trouble === undefined ? [] : [text.notStored(spool.trouble)]),
+    ...(spool.rejectedRecords === 0 ? [] : [text.rejected(spool.rejectedRecords)]),
+  ];
   const clockWarns = clockOffsetMs !== undefined && Math.abs(clockOffsetMs) > clockWarnMs;
   return (
     <article className={`worker-card panel ${state}`} data-testid={`worker-card-${worker.id}`}>
@@ -49,14 +55,23 @@ export function WorkerCard({ worker }: { readonly worker: WorkerItem }) {
         <Fact name={text.up} title={formatInstant(worker.startedAt)}>
           <Elapsed since={worker.startedAt} />
         </Fact>
+        <Fact
+          name={text.backlog}
+          title={text.backlogTitle}
+          warns={spool.trouble !== undefined || spool.rejectedRecords > 0}
+        >
+          {spool.pendingRecords === 0
+            ? text.backlogNone
+            : text.backlogOf(spool.pendingRecords, formatBytes(spool.pendingBytes))}
+        </Fact>
         <Fact name={text.version}>{worker.version}</Fact>
         <Fact name={text.session} title={worker.session}>
           <code>{worker.session}</code>
         </Fact>
       </dl>
-      {worker.reasons.length > 0 && (
+      {concerns.length > 0 && (
         <ul className="worker-reasons">
-          {worker.reasons.map((reason) => (
+          {concerns.map((reason) => (
             <li key={reason}>
               <Icon name="alert" size={14} />
               {reason}
