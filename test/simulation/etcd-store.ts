@@ -16,7 +16,8 @@ import type {
   TxnResult,
   WatchEvent,
 } from '../../shared/etcd/port.ts';
-import { checkTxn, isInSpan, rejected } from './etcd-checks.ts';
+import { checkTxn, rejected } from './etcd-checks.ts';
+import { KeyTable } from './key-table.ts';
 
 export interface CommitEvent {
   readonly key: string;
@@ -62,9 +63,9 @@ export interface Backup {
 const noKeys = { createRevision: 0, modRevision: 0, version: 0, lease: '0' };
 
 export class EtcdStore {
-  readonly #keys = new Map<string, KeyValue>();
+  readonly #keys = new KeyTable<KeyValue>();
   /** All versions of a key since the last compaction; undefined stands for a deletion. */
-  readonly #versions = new Map<string, { revision: number; kv: KeyValue | undefined }[]>();
+  readonly #versions = new KeyTable<{ revision: number; kv: KeyValue | undefined }[]>();
   readonly #leases = new Map<string, Lease>();
   readonly #listeners = new Set<(commit: Commit) => void>();
   #granted: (id: string) => void = () => undefined;
@@ -255,9 +256,7 @@ export class EtcdStore {
       const kv = at(span.key);
       return kv === undefined ? [] : [kv];
     }
-    const keys = revision === undefined ? this.#keys.keys() : this.#versions.keys();
-    const inside: string[] = [];
-    for (const key of keys) if (isInSpan(key, span)) inside.push(key);
+    const inside = (revision === undefined ? this.#keys : this.#versions).keysIn(span);
     return inside.sort().flatMap((key) => at(key) ?? []);
   }
 

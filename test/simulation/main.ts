@@ -9,6 +9,7 @@ import { inspect, parseArgs } from 'node:util';
 import { packageRoot } from '../../shared/package-root.ts';
 import { hoursOfFleet, runFleetHours } from './fleet-hours.ts';
 import { runMutants } from './mutant-table.ts';
+import { runScale } from './scale.ts';
 import { simulate, type SimOptions, type SimResult } from './simulate.ts';
 import type { StoryDetail } from './story.ts';
 
@@ -20,7 +21,9 @@ const usage = `node dist/test/simulation/main.js [options]
   --hours H           fleets of two days each until H fleet-hours are simulated, from --seed on
                       (1 when not given), in --processes N (as many as there are cores)
   --operation         one seed, or many, as --hours simulates them (of two days, or of --minutes M)
-  --workers N --jobs N --minutes M   in place of what the seed says
+  --workers N --jobs N   what fleets of 1, 10, 100 … N workers ask of etcd in one minute in which every
+                      one of N jobs is due, and how late and how evenly they run them
+  --workers N --jobs N --minutes M   with a seed: in place of what the seed says
   --fair              nothing breaks
   --story none|short|full          default short for one seed
 `;
@@ -71,6 +74,11 @@ async function main(): Promise<number> {
     });
   }
   if (values.seeds !== undefined) return many(rangeOf(values.seeds), options);
+  const { workers, jobs } = values;
+  if (values.seed === undefined && workers !== undefined && jobs !== undefined) {
+    const tell = (what: string): void => void process.stderr.write(`${what}\n`);
+    return runScale(toNumber(workers, 'workers'), toNumber(jobs, 'jobs'), 1, say, tell);
+  }
   if (values.seed === undefined || values.help === true) {
     say(usage.trimEnd());
     return values.help === true ? 0 : 2;

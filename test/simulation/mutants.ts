@@ -67,6 +67,7 @@ export function nameOf(txn: Txn): string {
     const session = txn.compare.find(({ key }) => folderOf(key) === 'session');
     return session?.op === '=' ? 'settleVanished' : 'settleLateClaim';
   }
+  if (deletes.has('slot')) return txn.compare[0]?.target === 'mod' ? 'freeSlot' : '';
   if (deletes.has('cursor')) return 'sweepTombstone';
   if (deletes.has('trigger')) return 'refuseTrigger';
   if (puts.has('jobs') || deletes.has('jobs')) return has('jobs') ? 'editJob' : '';
@@ -317,6 +318,7 @@ export const mutants: readonly Mutant[] = [
   changed('settleVanished', 'state only while the job lives', alwaysPutState),
   without('settleLateClaim', 'fire as seen', on('lock')),
   without('settleLateClaim', 'own session alive', on('session')),
+  without('freeSlot', 'slot as seen', on('slot')),
   without('reownFire', 'fire as known', on('lock')),
   without('reownFire', 'new session alive', on('session')),
   without('forgetDone', 'record as spooled', on('done')),

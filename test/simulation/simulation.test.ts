@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { simulateScale } from './scale.ts';
 import { simulate } from './simulate.ts';
 
 const seeds = 100;
@@ -58,6 +59,18 @@ describe('simulation', () => {
       const result = await simulate({ seed, isFair: true });
       assert.deepEqual(result.violations, []);
       assert.equal(result.lost, 0);
+    }
+  });
+
+  it('writes as often a fire with many workers as with one, and runs each once', async () => {
+    for (const workers of [1, 30]) {
+      const row = await simulateScale(workers, 600, 1, () => undefined);
+      assert.equal(row.started, 600);
+      assert.equal(row.twice, 0);
+      // A claim and a completion; very few claims lose, and cost nothing but a request.
+      assert.ok(row.writes >= 1_200 && row.writes < 1_210, `${row.writes} writes`);
+      assert.ok(row.claimsLost < 30, `${row.claimsLost} claims lost`);
+      assert.ok(row.lateMs.p99 < 500, `${row.lateMs.p99} ms late`);
     }
   });
 });
