@@ -125,6 +125,13 @@ export class NoSpawnFleet {
     return Number(/^etcd_server_proposals_committed_total (\S+)$/m.exec(text)?.[1]);
   }
 
+  /** Of the process of that worker. */
+  pidOf(worker: string): number {
+    const pid = this.#children.get(worker)?.pid;
+    if (pid === undefined) throw new Error(`no process of ${worker}`);
+    return pid;
+  }
+
   /** SIGKILL to the process of that worker. */
   kill(worker: string): void {
     this.#children.get(worker)?.kill('SIGKILL');
