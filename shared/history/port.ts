@@ -4,6 +4,14 @@
  */
 import type { Component } from '../lifecycle.ts';
 import type { HistoryRecord, HistoryRow, Outcome, OutputChunk } from './records.ts';
+import type {
+  CountsQuery,
+  DayCounts,
+  DayCountsQuery,
+  DurationsQuery,
+  JobCounts,
+  JobDurations,
+} from './stats.ts';
 
 export interface RunsQuery {
   readonly jobs?: readonly string[];
@@ -41,6 +49,12 @@ export interface HistoryStore extends Component {
   readOutput(runId: string, fromOffset: number, maxBytes: number): Promise<readonly OutputChunk[]>;
   /** The byte after the last one that is stored of the run's output; 0 when there is none. */
   outputEnd(runId: string): Promise<number>;
+  /** Rows by job and state, in order of names; jobs without rows in the window are left out. */
+  countByJob(query: CountsQuery): Promise<readonly JobCounts[]>;
+  /** Rows by day and state, oldest first; days without rows are left out. */
+  countByDay(query: DayCountsQuery): Promise<readonly DayCounts[]>;
+  /** How long each job's newest runs took, in the order of `jobs`. */
+  durations(query: DurationsQuery): Promise<readonly JobDurations[]>;
   /** Throws when the store cannot be used now. */
   ping(): Promise<void>;
 }

@@ -9,6 +9,11 @@ import {
   listRunsQuery,
   chunkFilters,
 } from '../../shared/history/mongo/mongo-reads.ts';
+import {
+  countDaysPipeline,
+  countJobsPipeline,
+  timedRunsPipeline,
+} from '../../shared/history/mongo/mongo-stats.ts';
 import { isCronmeshError } from '../../shared/errors.ts';
 import { openHistory } from '../../shared/history/open-history.ts';
 import type { HistoryStore } from '../../shared/history/port.ts';
@@ -16,6 +21,7 @@ import { encodeCursor, parseRunsQuery } from '../../shared/history/runs-query.ts
 import { describeHistoryStore } from '../support/history-contract.ts';
 import {
   allRows,
+  baseTick,
   contentOf,
   mixture,
   output,
@@ -176,6 +182,23 @@ describe('MongoDB: sharding', () => {
 });
 
 describe('MongoDB: plans', () => {
+  it('drops the indexes that earlier versions made and nothing asks for', async () => {
+    await withMongo(async (store, { url }) => {
+      await withDatabase(url, async (db) => {
+        const rows = db.collection('rows');
+        await rows.createIndexes([{ name: 'by-tick', key: { tick: 1, _id: 1, state: 1 } }]);
+        await store.ping();
+        const names = async (): Promise<(string | undefined)[]> =>
+          (await rows.indexes()).map(({ name }) => name);
+        await waitFor(async () => !(await names()).includes('by-tick'), {
+          timeoutMs: 20_000,
+          describe: () => 'the former index goes',
+        });
+        assert.equal((await names()).length, 6);
+      });
+    });
+  });
+
   it('answers every query from an index', async () => {
     await withMongo(async (store, { url }) => {
       await store.ingest([...mixture(300), output('r1', 0, 'x')]);
@@ -207,6 +230,15 @@ describe('MongoDB: plans', () => {
         assertIndexed(await rows.find({ _id: 'run-1' }).explain('queryPlanner'), ['IDHACK']);
         const [pipeline = []] = lastRunsPipelines('rows', ['job-1', 'job-2', 'job-3'], 5);
         assertIndexed(await rows.aggregate(pipeline).explain('queryPlanner'), ['IXSCAN']);
+        for (const jobs of [undefined, ['job-1', 'job-2']]) {
+          const ask = { from: baseTick, to: baseTick + 9_000, jobs };
+          assertCovered(await rows.aggregate(countJobsPipeline(ask)).explain('queryPlanner'));
+          const days = countDaysPipeline({ ...ask, offsetMs: 0 });
+          assertCovered(await rows.aggregate(days).explain('queryPlanner'));
+        }
+        const timed = { jobs: ['job-1', 'job-2'], from: 0, to: baseTick + 9_000, runs: 5 };
+        const timedPlan = rows.aggregate(timedRunsPipeline('rows', timed)).explain('queryPlanner');
+        assertIndexed(await timedPlan, ['IXSCAN']);
         const { atOrBefore, after: behind, sizes } = chunkFilters('r1', 10);
         const chunks = db.collection<Document & { _id: string }>('output');
         for (const filter of [atOrBefore, behind]) {
@@ -331,6 +363,12 @@ describe('MongoDB: the server goes away', { concurrency: true }, () => {
     }
   });
 });
+
+/** From an index alone: no document is read. */
+function assertCovered(plan: Document): void {
+  assertIndexed(plan, ['PROJECTION_COVERED']);
+  assert.ok(!JSON.stringify(plan).includes('"FETCH"'), JSON.stringify(plan, undefined, 1));
+}
 
 /** Every leaf of the plan must be one of `stages`: nothing scans a collection, nothing sorts it. */
 function assertIndexed(plan: Document, stages: readonly string[]): void {

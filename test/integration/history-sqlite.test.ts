@@ -17,6 +17,11 @@ import {
   lastRunsSql,
   listRunsSql,
 } from '../../shared/history/sqlite/read-rows.ts';
+import {
+  countDaysSql,
+  countJobsSql,
+  timedRunsSql,
+} from '../../shared/history/sqlite/stats-rows.ts';
 import { parseRunsQuery, encodeCursor } from '../../shared/history/runs-query.ts';
 import { describeHistoryStore } from '../support/history-contract.ts';
 import { allRows, ended, mixture, output, runFacts, started } from '../support/history-samples.ts';
@@ -256,7 +261,19 @@ describe('SQLite: plans', () => {
         sql,
         values: Array.from({ length: sql.split('?').length - 1 }, () => 1),
       }));
-      for (const { sql, values } of [...queries, ...others]) {
+      const window = { from: 5, to: 50 };
+      const stats = [undefined, ['job-1', 'job-2']].flatMap((jobs) => [
+        countJobsSql({ ...window, jobs }),
+        countDaysSql({ ...window, jobs, offsetMs: 0 }),
+      ]);
+      for (const { sql, values } of stats) {
+        const plan = db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(values).map(detailOf);
+        const reads = plan.filter((step) => /^(SCAN|SEARCH) (r|rows)\b/.test(step));
+        assert.ok(reads.length > 0, plan.join('\n'));
+        for (const step of reads) assert.match(step, /^SEARCH .* USING COVERING INDEX/);
+      }
+      const timed = timedRunsSql({ ...window, jobs: ['job-1', 'job-2'], runs: 5 });
+      for (const { sql, values } of [...queries, ...others, timed]) {
         const plan = db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(values).map(detailOf);
         const scans = plan.filter(
           (step) => step.startsWith('SCAN') && !step.startsWith('SCAN v VIRTUAL TABLE'),

@@ -6,6 +6,7 @@
 import { CronmeshError, isCronmeshError } from '../../errors.ts';
 
 const duplicateKey = 11_000;
+const indexNotFound = 27;
 /** BadValue, BSONObjectTooLarge, DocumentValidationFailure, and an over-long message. */
 const rejectedCodes = new Set([2, 121, 10_334, 17_280, 17_419, 17_420]);
 const rejectedNames = new Set(['BSONError', 'MongoInvalidArgumentError']);
@@ -25,6 +26,10 @@ export function storeErrorOf(error: unknown): CronmeshError {
 
 export function isDuplicateKey(error: unknown): boolean {
   return numberIn(error, 'code') === duplicateKey;
+}
+
+export function isIndexNotFound(error: unknown): boolean {
+  return numberIn(error, 'code') === indexNotFound;
 }
 
 function numberIn(error: unknown, field: 'code'): number {

@@ -5,7 +5,7 @@
  * entry is released then. A server that is down or frozen makes a call fail within seconds.
  */
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
-import type { AnyBulkWriteOperation, Collection, Db, MongoClient } from 'mongodb';
+import type { AnyBulkWriteOperation, Collection, Db, Document, MongoClient } from 'mongodb';
 import { sleep, type Clock } from '../../clock.ts';
 import { once } from '../../lifecycle.ts';
 import { CronmeshError } from '../../errors.ts';
@@ -23,6 +23,20 @@ import {
   parseRowId,
   parseRunsQuery,
 } from '../runs-query.ts';
+import {
+  dayCountsOf,
+  durationsOf,
+  jobCountsOf,
+  parseCounts,
+  parseDayCounts,
+  parseDurations,
+  type CountsQuery,
+  type DayCounts,
+  type DayCountsQuery,
+  type DurationsQuery,
+  type JobCounts,
+  type JobDurations,
+} from '../stats.ts';
 import { bulkWriteAll } from './bulk-write.ts';
 import {
   chunkDocument,
@@ -35,6 +49,14 @@ import {
 import { loadDriver, type Driver } from './driver.ts';
 import { createIndexes } from './indexes.ts';
 import { isDuplicateKey, storeErrorOf } from './mongo-errors.ts';
+import {
+  countDaysPipeline,
+  countJobsPipeline,
+  dayCountsFrom,
+  jobCountsFrom,
+  timedRunsFrom,
+  timedRunsPipeline,
+} from './mongo-stats.ts';
 import { lastRunsPipelines, listRunsQuery, readChunks, readOutputEnd } from './mongo-reads.ts';
 
 const serverSelectionTimeoutMs = 3000;
@@ -161,6 +183,25 @@ export class MongoHistory implements HistoryStore {
   async outputEnd(runId: string): Promise<number> {
     const id = parseRowId(runId);
     return this.#call(() => readOutputEnd(this.#output, id));
+  }
+
+  async countByJob(query: CountsQuery): Promise<readonly JobCounts[]> {
+    return jobCountsOf(jobCountsFrom(await this.#aggregate(countJobsPipeline(parseCounts(query)))));
+  }
+
+  async countByDay(query: DayCountsQuery): Promise<readonly DayCounts[]> {
+    const pipeline = countDaysPipeline(parseDayCounts(query));
+    return dayCountsOf(dayCountsFrom(await this.#aggregate(pipeline)));
+  }
+
+  async durations(query: DurationsQuery): Promise<readonly JobDurations[]> {
+    const ask = parseDurations(query);
+    const pipeline = timedRunsPipeline(this.#rows.collectionName, ask);
+    return durationsOf(ask.jobs, timedRunsFrom(await this.#aggregate(pipeline)));
+  }
+
+  #aggregate(pipeline: Document[]): Promise<Document[]> {
+    return this.#call(() => this.#rows.aggregate(pipeline, { batchSize: 1000 }).toArray());
   }
 
   get #rows(): Collection<RowDocument> {

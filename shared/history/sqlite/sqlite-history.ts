@@ -11,6 +11,20 @@ import { piecesOf } from '../record-pieces.ts';
 import { checkRecords } from '../record-schema.ts';
 import type { HistoryRecord, HistoryRow, OutputChunk } from '../records.ts';
 import { parseLastRuns, parseOutputRange, parseRowId, parseRunsQuery } from '../runs-query.ts';
+import {
+  dayCountsOf,
+  durationsOf,
+  jobCountsOf,
+  parseCounts,
+  parseDayCounts,
+  parseDurations,
+  type CountsQuery,
+  type DayCounts,
+  type DayCountsQuery,
+  type DurationsQuery,
+  type JobCounts,
+  type JobDurations,
+} from '../stats.ts';
 import { ThreadLink } from './thread-link.ts';
 import { packRecords, unpackChunks, type RowsAnswer } from './thread-protocol.ts';
 
@@ -75,6 +89,19 @@ export class SqliteHistory implements HistoryStore {
 
   async outputEnd(runId: string): Promise<number> {
     return this.#reader.call('outputEnd', parseRowId(runId));
+  }
+
+  async countByJob(query: CountsQuery): Promise<readonly JobCounts[]> {
+    return jobCountsOf(await this.#reader.call('countJobs', parseCounts(query)));
+  }
+
+  async countByDay(query: DayCountsQuery): Promise<readonly DayCounts[]> {
+    return dayCountsOf(await this.#reader.call('countDays', parseDayCounts(query)));
+  }
+
+  async durations(query: DurationsQuery): Promise<readonly JobDurations[]> {
+    const ask = parseDurations(query);
+    return durationsOf(ask.jobs, await this.#reader.call('timedRuns', ask));
   }
 
   #rowsOf(answer: RowsAnswer): readonly HistoryRow[] {

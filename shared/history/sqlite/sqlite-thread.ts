@@ -8,6 +8,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { isCronmeshError, type ErrorCode } from '../../errors.ts';
 import { HistoryFile } from './history-file.ts';
 import { getRun, lastRuns, listRuns, outputEnd, readOutput } from './read-rows.ts';
+import { countDays, countJobs, timedRuns } from './stats-rows.ts';
 import {
   packChunks,
   unpackRecords,
@@ -55,6 +56,12 @@ function answerOf(request: ThreadRequest): { answer: unknown; transfer?: readonl
       return { answer: getRun(file, request.ask) };
     case 'lastRuns':
       return { answer: lastRuns(file, request.ask) };
+    case 'countJobs':
+      return { answer: countJobs(file, request.ask) };
+    case 'countDays':
+      return { answer: countDays(file, request.ask) };
+    case 'timedRuns':
+      return { answer: timedRuns(file, request.ask) };
     case 'readOutput': {
       const answer = packChunks(readOutput(file, request.ask));
       return { answer, transfer: [answer.bytes] };

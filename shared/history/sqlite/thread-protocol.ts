@@ -7,6 +7,7 @@ import type { HistoryRecord, HistoryRow, OutputChunk } from '../records.ts';
 import type { ErrorCode } from '../../errors.ts';
 import type { RowRecord } from '../row-parts.ts';
 import type { OutputRange, RowsFilter } from '../runs-query.ts';
+import type { CountedRows, CountsAsk, DayCountsAsk, DurationsAsk, TimedRun } from '../stats.ts';
 
 type OutputRecord = Extract<HistoryRecord, { kind: 'output' }>;
 
@@ -36,6 +37,9 @@ export interface SqliteCalls {
   lastRuns: { ask: { jobs: readonly string[]; limit: number }; answer: RowsAnswer };
   readOutput: { ask: OutputRange; answer: PackedChunks };
   outputEnd: { ask: string; answer: number };
+  countJobs: { ask: CountsAsk; answer: readonly CountedRows<string>[] };
+  countDays: { ask: DayCountsAsk; answer: readonly CountedRows<number>[] };
+  timedRuns: { ask: DurationsAsk; answer: readonly TimedRun[] };
   close: { ask: null; answer: null };
 }
 
