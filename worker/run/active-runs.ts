@@ -227,8 +227,7 @@ export class ActiveRuns {
     }
     if (verdict.kind === 'refused') {
       const end = lostEnd(verdict.reason, this.#options.clock.wallMs(), verdict.outcome);
-      await this.#completer.finish(run, facts, end);
-      run.outcome = end.outcome;
+      if (await this.#completer.finish(run, facts, end)) run.outcome = end.outcome;
       return;
     }
     const result = await this.#execute(run, verdict.startBy);
@@ -239,8 +238,7 @@ export class ActiveRuns {
       return;
     }
     const end = endOfResult(result);
-    await this.#completer.finish(run, facts, end);
-    run.outcome = end.outcome;
+    if (await this.#completer.finish(run, facts, end)) run.outcome = end.outcome;
   }
 
   async #mayStart(run: ActiveRun): Promise<StartVerdict> {

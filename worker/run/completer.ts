@@ -51,7 +51,11 @@ export class Completer {
     this.#options = options;
   }
 
-  async finish(run: ActiveRun, facts: RunFacts, end: RunEnd): Promise<void> {
+  /**
+   * Resolves to whether this very completion settled the fire. If not, it was settled before: by a lost
+   * reply of it, or as lost by somebody else; which of them, others tell.
+   */
+  async finish(run: ActiveRun, facts: RunFacts, end: RunEnd): Promise<boolean> {
     const { clock, random } = this.#options;
     const record: HistoryRecord = { kind: 'run-ended', run: facts, end };
     const { slot } = run.fire;
@@ -71,7 +75,7 @@ export class Completer {
       this.#options.spool.hold({ id: facts.runId, records: [record], completion }),
     );
     // Re-owning may have moved the fire while the outcome was being written.
-    await this.#complete({ ...completion, fireModRevision: run.fireModRevision }, facts);
+    return this.#complete({ ...completion, fireModRevision: run.fireModRevision }, facts);
   }
 
   /** Ends a fire before anything ran; whoever settled it meanwhile has accounted for it. */
@@ -114,10 +118,14 @@ export class Completer {
     await this.#complete(parsed.data, { job: parsed.data.name, runId: parsed.data.runId });
   }
 
-  async #complete(stored: StoredCompletion, fields: { job: string; runId: string }): Promise<void> {
+  async #complete(
+    stored: StoredCompletion,
+    fields: { job: string; runId: string },
+  ): Promise<boolean> {
     const { keys, batcher, spool } = this.#options;
     const { state, jobCreate } = stored;
     let { fireModRevision } = stored;
+    let isOurs = false;
     await this.#retrying('completion could not be sent', fields, async () => {
       for (;;) {
         const completion = {
@@ -136,6 +144,7 @@ export class Completer {
         const verdict = readCompletion(completion, result, (bytes) =>
           decodeValue(fireSchema, bytes),
         );
+        isOurs = result.succeeded;
         if (verdict.kind !== 'moved') return;
         ({ fireModRevision } = verdict);
       }
@@ -143,6 +152,7 @@ export class Completer {
     await this.#retrying('spool entry could not be released', fields, () =>
       spool.release(stored.runId),
     );
+    return isOurs;
   }
 
   async #retrying(
