@@ -34,6 +34,7 @@ export async function benchMaster(): Promise<Figure[]> {
     const starts: Record<'ours' | 'base', Start[]> = { ours: [], base: [] };
     const memory: Record<'ours' | 'base', number[]> = { ours: [], base: [] };
     const answers: Record<'ours' | 'base', AnsweredRequest[][]> = { ours: [], base: [] };
+    const cpu: Record<'ours' | 'base', number[]> = { ours: [], base: [] };
     for (let round = 0; round < rounds; round++) {
       const idle = await startMaster(empty);
       starts.base.push(idle);
@@ -42,13 +43,23 @@ export async function benchMaster(): Promise<Figure[]> {
       const master = await startMaster(many);
       starts.ours.push(master);
       const { ours, base } = await askAll(many, master, load);
-      answers.ours.push(ours);
-      answers.base.push(base);
+      answers.ours.push(ours.answers);
+      answers.base.push(base.answers);
+      cpu.ours.push(ours.cpuMs);
+      cpu.base.push(base.cpuMs);
       memory.ours.push(rssMb(master.process));
       await master.process.stop();
     }
     return [
       ...startFigures(starts, memory),
+      {
+        figure: 'master CPU for each of 50 requests a second, and 100 events, 100,000 jobs',
+        unit: 'ms',
+        ours: cpu.ours,
+        baseline: 'a bare koa route, as many bytes, and the events',
+        base: cpu.base,
+        better: 'less',
+      },
       ...[0.5, 0.99].map((q) => latencyFigure('all', q, answers)),
       ...kinds.map((kind) => latencyFigure(kind, 0.99, answers)),
     ];
@@ -58,7 +69,8 @@ export async function benchMaster(): Promise<Figure[]> {
   }
 }
 
-async function askAll(mesh: TestMesh, { url, bareUrl }: Start, load: LoadProcess) {
+async function askAll(mesh: TestMesh, master: Start, load: LoadProcess) {
+  const { url, bareUrl } = master;
   const cursors = await someCursors(url);
   const everyMs = 1_000 / requestsPerSecond;
   const stop = new AbortController();
@@ -69,17 +81,25 @@ async function askAll(mesh: TestMesh, { url, bareUrl }: Start, load: LoadProcess
     ).flat();
     // What a process does for the first time is not what it costs.
     await load.ask({ url, requests: requests.slice(0, 2 * requestsPerSecond), everyMs });
-    const ours = await load.ask({ url, requests, everyMs });
-    const alike = ours.map(({ kind, bytes }): AskedRequest => ({
+    const ours = await costOf(master, () => load.ask({ url, requests, everyMs }));
+    const alike = ours.answers.map(({ kind, bytes }): AskedRequest => ({
       kind,
       method: 'GET',
       path: `/${bytes}`,
     }));
-    return { ours, base: await load.ask({ url: bareUrl, requests: alike, everyMs }) };
+    const bare = { url: bareUrl, requests: alike, everyMs };
+    return { ours, base: await costOf(master, () => load.ask(bare)) };
   } finally {
     stop.abort();
     await living;
   }
+}
+
+/** The answers, and the CPU time of the whole master while they were given, for each of them. */
+async function costOf({ process: { pid } }: Start, ask: () => Promise<AnsweredRequest[]>) {
+  const usedMs = cpuMs(pid);
+  const answers = await ask();
+  return { answers, cpuMs: (cpuMs(pid) - usedMs) / answers.length };
 }
 
 const pageSchema = z.object({ nextCursor: z.string() });
@@ -98,6 +118,12 @@ async function someCursors(url: string): Promise<Cursors> {
     cursors.set(sort, found);
   }
   return cursors;
+}
+
+/** User and system time; the kernel counts it in hundredths of a second. */
+function cpuMs(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 function rssMb(server: ServerProcess): number {
