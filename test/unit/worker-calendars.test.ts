@@ -145,7 +145,11 @@ describe('decisions under calendars', () => {
     const waiting = look(part(secondly, next - 10 * second), seen, next + 100, {
       delayMs: () => 400,
     });
-    assert.deepEqual(waiting, { kind: 'wait', untilMs: next + 500 });
+    assert.deepEqual(waiting, {
+      kind: 'wait',
+      untilMs: next + 500,
+      afterOthersMs: next + 500,
+    });
     const barred = look(part(secondly, next - 10 * second), seen, next + 100, {
       canDecide: () => false,
     });
