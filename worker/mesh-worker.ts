@@ -354,7 +354,7 @@ export class MeshWorker implements Component {
       ...this.#deps.machine(),
       startedAt: this.#startedAt,
       slots: config.slots,
-      running: parts?.runs.size ?? 0,
+      running: parts?.runs.running ?? 0,
       ...(offsetMs === undefined ? {} : { clockOffsetMs: offsetMs }),
       state: this.#draining ? 'draining' : reasons.length === 0 ? 'ready' : 'blocked',
       reasons,

@@ -1,6 +1,7 @@
 /**
  * Memory of one whole worker over many runs, when a tenth of them is done and when all are: of a worker
- * whose runs are shells, with its guardian and its spawner, and of one whose runs start nothing.
+ * whose runs are shells, with its guardian and its spawner, and of one whose runs start nothing. Heaps
+ * grow to their size within some thousand runs, so the goal is for that many and more.
  */
 import { findSpawner, readMemoryMib, theGuardian } from '../support/executor-rig.ts';
 import { startMesh } from '../support/mesh.ts';
@@ -9,6 +10,7 @@ import { startFleet, untilWall } from './no-spawn-fleet.ts';
 import { allEnded, putDueJobs } from './shell-fires.ts';
 
 const shellSlots = 16;
+const goalFromRuns = 20_000;
 /** Every second; more than one worker is sure to do on a busy machine would end as missed. */
 const noSpawnJobs = 1_000;
 
@@ -39,7 +41,7 @@ async function ofShells(runs: number): Promise<Figure[]> {
     }
     measure(1);
     return Object.entries(memory).map(([name, [early, late]]) =>
-      figureOf(`${name} after ${amount(runs)} shell runs`, early, late),
+      figureOf(`${name} after ${amount(runs)} shell runs`, runs, early, late),
     );
   } finally {
     await mesh.stop();
@@ -63,13 +65,13 @@ async function ofNoSpawn(runs: number): Promise<Figure[]> {
       if (early === 0 && done >= runs / 10) early = readMemoryMib(fleet.pidOf('w0'), 'VmRSS');
     }
     const late = readMemoryMib(fleet.pidOf('w0'), 'VmRSS');
-    return [figureOf(`worker after ${amount(runs)} runs that start nothing`, early, late)];
+    return [figureOf(`worker after ${amount(runs)} runs that start nothing`, runs, early, late)];
   } finally {
     await fleet.stop();
   }
 }
 
-function figureOf(what: string, early: number, late: number): Figure {
+function figureOf(what: string, runs: number, early: number, late: number): Figure {
   return {
     figure: `memory of the ${what}`,
     unit: 'MiB',
@@ -77,7 +79,7 @@ function figureOf(what: string, early: number, late: number): Figure {
     baseline: 'after a tenth of them',
     base: [early],
     better: 'less',
-    goals: [{ of: 'ratio', is: '<=', value: 1.1 }],
+    ...(runs < goalFromRuns ? {} : { goals: [{ of: 'ratio', is: '<=', value: 1.1 } as const] }),
   };
 }
 

@@ -53,6 +53,8 @@ export interface ActiveRun {
   ordersAfter: number;
   /** An order that came before the start. */
   killReason: string | undefined;
+  /** Its processes are gone; its end is being settled. */
+  hasEnded: boolean;
   outcome: RanOutcome | undefined;
 }
 
@@ -65,6 +67,8 @@ export class ActiveRuns {
   readonly #completer: Completer;
   /** Slots promised to claims that are under way. */
   #promised = 0;
+  /** Runs whose processes are gone, and whose ends are being settled. */
+  #ended = 0;
   #isOpened = false;
   #relaxSpool: (() => void) | undefined;
 
@@ -81,8 +85,18 @@ export class ActiveRuns {
     return this.#runs.has(runId);
   }
 
+  /** Runs whose processes are there, or are about to be. */
+  get running(): number {
+    return this.#runs.size - this.#ended;
+  }
+
+  /**
+   * A slot is a process's: it is free while the end of its run is on its way to disk and etcd. As
+   * many ends as there are slots may be on that way, so that a slow disk holds the claims up.
+   */
   freeSlots(): number {
-    return this.#options.executor.slots - this.#promised - this.#runs.size;
+    const { slots } = this.#options.executor;
+    return Math.min(slots - this.running, 2 * slots - this.#runs.size) - this.#promised;
   }
 
   takeSlot(): boolean {
@@ -128,6 +142,7 @@ export class ActiveRuns {
       handle: undefined,
       ordersAfter: won.claimRevision,
       killReason: undefined,
+      hasEnded: false,
       outcome: undefined,
     };
     this.#runs.set(won.fire.runId, run);
@@ -209,6 +224,7 @@ export class ActiveRuns {
       await this.#startAndWait(run);
     } finally {
       this.#runs.delete(run.fire.runId);
+      if (run.hasEnded) this.#ended--;
       if (this.#relaxSpool !== undefined) this.#hurrySpool();
       this.#options.onChange();
       const { outcome, fire } = run;
@@ -238,6 +254,9 @@ export class ActiveRuns {
       return;
     }
     const end = endOfResult(result);
+    run.hasEnded = true;
+    this.#ended++;
+    this.#options.onChange();
     if (await this.#completer.finish(run, facts, end)) run.outcome = end.outcome;
   }
 
