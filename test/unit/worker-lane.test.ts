@@ -27,12 +27,25 @@ describe('lane', () => {
 
   it('narrows to one while others are first, and widens again within a few requests', () => {
     const lane = new Lane(100);
+    lane.wait('waits all the time', 1, 0);
     end(lane, fill(lane), true);
     const one = fill(lane);
     assert.equal(one.length, 1);
     end(lane, one, false);
     for (let request = 0; request < 6; request++) end(lane, fill(lane), false);
     assert.equal(fill(lane).length, 100);
+  });
+
+  it('is as wide as ever after a pause', () => {
+    const lane = new Lane(100);
+    lane.wait('a', 1, 0);
+    end(lane, fill(lane), true);
+    assert.equal(fill(lane).length, 1);
+    lane.forget('a');
+    assert.equal(lane.hasRoom(false), false, 'no pause while one is under way');
+    const later = new Lane(100);
+    end(later, fill(later), true);
+    assert.equal(fill(later).length, 100);
   });
 
   it('serves in order of time, each once', () => {

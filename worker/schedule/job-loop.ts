@@ -45,8 +45,10 @@ const turnMs = 20;
  * before they are sent, from a view that is old by then: others have the fire meanwhile.
  */
 const maxBusy = 500;
-/** Of these, in each lane: a request of them at a time. */
-const laneWidth = 100;
+/** Of these, adoptions: a request of them at a time. */
+const maxAdoptions = 100;
+/** And what others are to try first: few, for in a surge that many may be lost at once. */
+const maxAfterOthers = 50;
 
 interface Rest {
   /** That the view must reach before the job is decided again. */
@@ -62,8 +64,8 @@ export class JobLoop {
   readonly #own = new DueHeap();
   readonly #others = new DueHeap();
   readonly #busy = new Set<string>();
-  readonly #adoptions = new Lane(laneWidth);
-  readonly #afterOthers = new Lane(laneWidth);
+  readonly #adoptions = new Lane(maxAdoptions);
+  readonly #afterOthers = new Lane(maxAfterOthers);
   readonly #dirty = new Set<string>();
   /** What is left of a look at all jobs. */
   #sweep: Iterator<string> | undefined;

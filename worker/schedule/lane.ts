@@ -2,7 +2,8 @@
  * What the job loop carries out beside the fires that it is the first to try: so many at a time, and one
  * at a time while any of those is due. Names wait in order of time, then in their own; each is looked at
  * anew when its turn comes, for most were served by others meanwhile. While others are first in more
- * than one of sixteen, the lane narrows: what this worker sees is too old to try for many.
+ * than one of sixteen, the lane narrows: what this worker sees is too old to try for many. After a pause
+ * it is as wide as ever, for whoever was first may be dead by then.
  */
 import { DueHeap } from './due-heap.ts';
 
@@ -38,6 +39,7 @@ export class Lane {
   }
 
   begin(name: string): void {
+    if (this.#busy.size === 0 && !this.isWaiting) this.#limit = this.#widest;
     this.#busy.add(name);
   }
 
