@@ -35,10 +35,23 @@ export async function tryMutant(
     const [first] = await run(seed);
     const seedsTried = index + 1;
     if (first !== undefined) {
+      if (!(await isSound(seed))) throw new Error(`seed ${seed} breaks with nothing taken out`);
       return { mutant, caughtBy: { seed, invariant: first.invariant }, seedsTried };
     }
   }
   return { mutant, caughtBy: undefined, seedsTried: seeds.length };
+}
+
+const sound = new Map<number, Promise<boolean>>();
+
+/** A seed that breaks with nothing taken out would notice anything. */
+function isSound(seed: number): Promise<boolean> {
+  let known = sound.get(seed);
+  if (known === undefined) {
+    known = simulate({ seed, minutes }).then(({ violations }) => violations.length === 0);
+    sound.set(seed, known);
+  }
+  return known;
 }
 
 type Runner = (seed: number) => Promise<readonly { readonly invariant: string }[]>;
