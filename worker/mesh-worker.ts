@@ -25,6 +25,7 @@ import { SessionWatch } from './mesh/session-watch.ts';
 import { Settler } from './mesh/settler.ts';
 import type { StateMemory } from './mesh/state-memory.ts';
 import { Tombstones } from './mesh/tombstones.ts';
+import { toldOfSpool } from './mesh/told-of-spool.ts';
 import { TxnBatcher } from './mesh/txn-batcher.ts';
 import { ActiveRuns } from './run/active-runs.ts';
 import { OrderAnswers } from './run/order-answers.ts';
@@ -343,7 +344,6 @@ export class MeshWorker implements Component {
     const { config, clock } = this.#deps;
     const parts = this.#parts;
     const reasons = this.#reasons().filter((reason) => reason !== 'no session');
-    const spool = parts?.spool.state();
     const offsetMs = parts?.fleetClock.verdict().offsetMs;
     return {
       v: 1,
@@ -358,14 +358,7 @@ export class MeshWorker implements Component {
       ...(offsetMs === undefined ? {} : { clockOffsetMs: offsetMs }),
       state: this.#draining ? 'draining' : reasons.length === 0 ? 'ready' : 'blocked',
       reasons,
-      spool: {
-        pendingRecords: spool?.pendingRecords ?? 0,
-        pendingBytes: spool?.pendingBytes ?? 0,
-        ...(spool === undefined || spool.rejectedRecords === 0
-          ? {}
-          : { rejectedRecords: spool.rejectedRecords }),
-        ...(spool?.drainError === undefined ? {} : { trouble: spool.drainError.slice(0, 300) }),
-      },
+      spool: toldOfSpool(parts?.spool.state()),
     };
   }
 

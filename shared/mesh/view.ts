@@ -4,7 +4,6 @@
  * it in when it is whole, so nobody ever reads half a mesh. Readers decide on it, but never trust
  * it: every transaction guards what it assumed.
  */
-import type { z } from 'zod';
 import { readCalendarEntry, type CalendarEntry } from '../calendar/calendar-entry.ts';
 import type { KeyValue, MirrorConsumer, WatchEvent } from '../etcd/port.ts';
 import { ownText } from '../intern.ts';
@@ -14,7 +13,6 @@ import {
   decodeValue,
   doneSchema,
   fireSchema,
-  orderSchema,
   sessionSchema,
   stateSchema,
   triggerSchema,
@@ -31,7 +29,8 @@ import {
 import { readCursorEntry, type CursorEntry } from './cursor-entry.ts';
 import { emptyPart, isEmpty, setUnreadable, withEntry } from './job-parts.ts';
 import { readJobEntry, type JobEntry } from './job-entry.ts';
-import { explainUnreadable, type UnreadableKey } from './unreadable.ts';
+import { heldOrder, ownKeyValue, readable } from './held-values.ts';
+import type { UnreadableKey } from './unreadable.ts';
 
 /** A parsed value with the revisions that guards compare. */
 export interface Held<T> {
@@ -101,6 +100,8 @@ export class MeshView implements MirrorConsumer {
   #connected = false;
   #synced = false;
   #revision = 0;
+  #newestPut: KeyValue | undefined;
+  #newestListed: KeyValue | undefined;
   /** Counts what forget() told of; which of them the snapshot, and the listing, are of. */
   #states = 0;
   #state = 0;
@@ -116,6 +117,11 @@ export class MeshView implements MirrorConsumer {
 
   get revision(): number {
     return this.#revision;
+  }
+
+  /** Of the state that the snapshot is of. */
+  get newestPut(): KeyValue | undefined {
+    return this.#newestPut;
   }
 
   /** True while the watch is known to be current. */
@@ -142,6 +148,7 @@ export class MeshView implements MirrorConsumer {
 
   reset(): void {
     this.#listing = emptySnapshot();
+    this.#newestListed = undefined;
     this.#listingState = this.#states;
   }
 
@@ -152,7 +159,9 @@ export class MeshView implements MirrorConsumer {
     const former = isSameState ? this.#now : undefined;
     for (const kv of kvs) {
       const key = this.#keys.parse(kv.key);
-      if (key !== undefined) applyPut(target, key, kv, former);
+      if (key === undefined) continue;
+      applyPut(target, key, kv, former);
+      if (kv.modRevision > (this.#newestListed?.modRevision ?? 0)) this.#newestListed = kv;
     }
   }
 
@@ -161,6 +170,8 @@ export class MeshView implements MirrorConsumer {
     this.#now = this.#listing;
     this.#state = this.#listingState;
     this.#listing = undefined;
+    this.#newestPut = ownKeyValue(this.#newestListed);
+    this.#newestListed = undefined;
     this.#revision = revision;
     this.#synced = true;
     this.#emit({ type: 'resync' });
@@ -172,8 +183,12 @@ export class MeshView implements MirrorConsumer {
     for (const event of events) {
       const key = this.#keys.parse(event.type === 'put' ? event.kv.key : event.key);
       if (key === undefined) continue;
-      if (event.type === 'put') applyPut(this.#now, key, event.kv);
-      else applyDelete(this.#now, key, event.key);
+      if (event.type === 'put') {
+        applyPut(this.#now, key, event.kv);
+        this.#newestPut = event.kv;
+      } else {
+        applyDelete(this.#now, key, event.key);
+      }
       const beat = key.kind === 'worker' ? this.#now.workers.get(key.id)?.value : undefined;
       changes.push({
         type: 'key',
@@ -361,29 +376,7 @@ function deletePart(snapshot: MeshSnapshot, key: Extract<ParsedKey, { name: stri
   if (isEmpty(part)) snapshot.parts.delete(key.name);
 }
 
-/** The parsed value with its revisions; undefined when it cannot be parsed, which is noted then. */
-function readable<T extends z.ZodType>(
-  { unreadable }: MeshSnapshot,
-  schema: T,
-  kv: KeyValue,
-): Held<z.output<T>> | undefined {
-  const value = decodeValue(schema, kv.value);
-  if (value === undefined) {
-    unreadable.set(kv.key, explainUnreadable(schema, kv));
-    return undefined;
-  }
-  unreadable.delete(kv.key);
-  return { value, createRevision: kv.createRevision, modRevision: kv.modRevision };
-}
-
 function setOrDelete<T>(map: Map<string, T>, id: string, value: T | undefined): void {
   if (value === undefined) map.delete(id);
   else map.set(id, value);
-}
-
-function heldOrder(kv: KeyValue): HeldOrder {
-  const value = decodeValue(orderSchema, kv.value) ?? {};
-  const { createRevision, modRevision, lease } = kv;
-  const orderRevision = Math.min(value.answer?.order ?? modRevision, modRevision);
-  return { value, createRevision, modRevision, orderRevision, lease };
 }

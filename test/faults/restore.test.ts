@@ -293,4 +293,47 @@ describe('etcd restored from a backup', { concurrency: false }, () => {
       await withMesh({}, (mesh) => suffer(t, mesh, way));
     });
   }
+
+  it('of all that died, and overtaken by other hands before they are back', async (t) => {
+    await withMesh({}, async (mesh) => {
+      const member = mesh.etcdServer.member();
+      const file = path.join(mesh.folder, 'backup');
+      await mesh.startWorkers(workers);
+      for (const name of steady) {
+        const policy = { misfire: 'all', misfireLimit: 100, concurrency: 'allow' } as const;
+        const command = noteRun(mesh.oracle);
+        await mesh.putJob({ name, command, cronExpr: '* * * * * *', ...policy });
+      }
+      const ran = (): number => readOracle(mesh.oracle).length;
+      await waitFor(() => ran() > 10, { timeoutMs: 30_000, describe: () => 'runs' });
+      await saveSnapshot(member, file);
+      // Long enough for every worker to note on its disk how far etcd has come.
+      await forSeconds(8);
+      await Promise.all([...mesh.workers.values()].map((worker) => worker.kill()));
+      const revision = await mesh.putKey('/elsewhere/a', 'x');
+      const ranBefore = ran();
+      await restoreSnapshot(member, file);
+      // As far again as it had been, and further: the revision tells nothing any more.
+      let now = 0;
+      while (now <= revision + 10) now = await mesh.putKey('/elsewhere/b', 'y');
+      await mesh.startWorkers(workers);
+      await waitFor(() => ran() > ranBefore + 2 * steady.length, {
+        timeoutMs: 60_000,
+        describe: () => 'runs after the restore',
+      });
+      // Not until history is whole: of a run that died with its worker etcd knows nothing any more.
+      await Promise.all(steady.map((name) => mesh.deleteKey(mesh.keys.job(name))));
+      await waitFor(async () => (await mesh.fires()).length === 0, {
+        timeoutMs: 30_000,
+        describe: () => 'no open fire',
+      });
+      const fires = readOracle(mesh.oracle).map(({ job, tick }) => `${job}@${tick}`);
+      const twice = fires.length - new Set(fires).size;
+      const record = decodeValue(clusterSchema, (await mesh.list('cluster'))[0]?.value ?? '');
+      const note = `${now - revision} revisions beyond what anybody remembers`;
+      reportFault(t, 'a snapshot, overtaken by other hands', { ran: fires.length, twice }, note);
+      assert.equal(twice, 0);
+      assert.equal(record?.generation, 2, 'the restore was noticed');
+    });
+  });
 });

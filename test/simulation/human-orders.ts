@@ -1,8 +1,9 @@
 /**
  * How people of a simulation ask for a run and kill: one run, every run of a job; through a master, by
- * the protocol, and by hand.
+ * the protocol, and by hand. And how they meddle with a job's slots.
  */
 import type { Txn, TxnResult } from '../../shared/etcd/port.ts';
+import { sleep } from '../../shared/clock.ts';
 import { createKeys } from '../../shared/protocol/keys.ts';
 import { orderKill } from '../../shared/protocol/kill.ts';
 import { requestTrigger } from '../../shared/protocol/trigger.ts';
@@ -102,6 +103,28 @@ export class HumanOrders {
       failure: [],
     });
     this.#options.story.tell(this.#options.name, `puts killer/${name} by hand: ${value}`);
+  }
+
+  /** A slot that no run holds; and often it is gone again when somebody is about to free it. */
+  async slotByHand(name: string): Promise<void> {
+    const { process, random, story } = this.#options;
+    const key = keys.slot(name, random.integer(0, 1));
+    const value = `of nobody ${this.#sign()}`;
+    const put = await this.#options.send({
+      compare: [{ key, target: 'create', op: '=', value: 0 }],
+      success: [{ put: { key, value } }],
+      failure: [],
+    });
+    if (put?.succeeded !== true) return;
+    story.tell(this.#options.name, `puts ${key} by hand`);
+    if (random.chance(0.3)) return;
+    await sleep(process.clock, random.between(2_800, 4_200));
+    const removed = await this.#options.send({
+      compare: [{ key, target: 'value', op: '=', value }],
+      success: [{ delete: { key } }],
+      failure: [],
+    });
+    if (removed?.succeeded === true) story.tell(this.#options.name, `removes ${key} by hand`);
   }
 
   async #order(name: string, target: { runId: string; fireId: string } | undefined): Promise<void> {

@@ -164,6 +164,7 @@ export class Human {
       [4, () => this.#orders.named(name)],
       [2, () => this.#orders.all(name)],
       [1, () => this.#orders.byHand(name)],
+      [2, () => this.#orders.slotByHand(name)],
       [6, () => this.#keeper.act()],
     ];
   }

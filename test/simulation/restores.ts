@@ -34,12 +34,14 @@ interface Kept {
 }
 
 const keptBackups = 3;
+const metWithinMs = 40_000;
 
 export class Restores {
   readonly #options: RestoresOptions;
   readonly #backups: Kept[] = [];
   #clusters = 1;
   #isOver = false;
+  #restoredAtMs = -Infinity;
 
   constructor(options: RestoresOptions) {
     this.#options = options;
@@ -50,6 +52,11 @@ export class Restores {
     if (!random.chance(chance)) return;
     this.#again(meanMs / 4, () => this.#backUp());
     this.#again(meanMs, () => this.#restore());
+  }
+
+  /** Etcd's past is needed to tell the restore, until everybody has met it. */
+  get mayCompact(): boolean {
+    return this.#options.time.nowMs - this.#restoredAtMs > metWithinMs;
   }
 
   /** No restore begins from here on. */
@@ -75,7 +82,7 @@ export class Restores {
   #restore(): void {
     const { etcd, ledger, links, workers, random, time, story } = this.#options;
     // Whoever meets the restored state first must have seen a later one: nobody else can tell it.
-    const known = Math.min(...workers.map(({ disk }) => disk.remembered?.mark.revision ?? 0));
+    const known = Math.min(...workers.map(({ disk }) => disk.remembered?.witness?.revision ?? 0));
     const usable = this.#backups.filter((backup) => backup.etcd.revision < known);
     if (usable.length === 0) return;
     const backup = random.pick(usable);
@@ -103,6 +110,7 @@ export class Restores {
         `~ is restored to revision ${revision} of ${(ageMs / 1000).toFixed(2)} s ago, was ${etcd.revision}`,
       );
       etcd.restore(backup.etcd, `c${this.#clusters}`, time.nowMs);
+      this.#restoredAtMs = time.nowMs;
       ledger.restore(backup.ledger);
       for (const link of links) {
         link.cutWatch();

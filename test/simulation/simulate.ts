@@ -181,6 +181,7 @@ class World {
       story: this.#story,
       meanMs: options.isFair === true ? 0 : draw.pick(this.#regime.faultMs),
       compactMs: this.#regime.compactMs,
+      mayCompact: () => this.#restores.mayCompact,
       aim: this.#regime.aim,
     });
     this.#restores = new Restores({

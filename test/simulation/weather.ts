@@ -1,6 +1,5 @@
 /**
- * What goes wrong, and when: faults of workers and their links, of clocks and disks, of the server and
- * the store, drawn from a seed. Every fault ends by itself; clear() ends all of them at once.
+ * What goes wrong, and when: faults of all parts, drawn from a seed. Each ends by itself, clear() ends all.
  */
 import type { EtcdStore } from './etcd-store.ts';
 import type { SimWorker } from './fleet.ts';
@@ -22,8 +21,9 @@ interface WeatherOptions {
   readonly story: Story;
   /** Mean time between two faults of one worker, ms; 0: fair weather. */
   readonly meanMs: number;
-  /** Mean time between two compactions, ms. */
+  /** Mean time between two compactions, ms; and whether there may be one now. */
   readonly compactMs: number;
+  readonly mayCompact: () => boolean;
   readonly aim: Aim | undefined;
 }
 
@@ -60,8 +60,8 @@ export class Weather {
     }
     this.#again(meanMs * 2, () => this.#strikeAll());
     this.#again(compactMs, () => {
-      const { etcd } = this.#options;
-      etcd.compact(etcd.revision - this.#random.integer(0, 50));
+      const { etcd, mayCompact } = this.#options;
+      if (mayCompact()) etcd.compact(etcd.revision - this.#random.integer(0, 50));
     });
   }
 

@@ -10,13 +10,11 @@
  * (or an older one). The re-base ends when nothing is left to do and every session of before must have
  * fenced itself: a run that must not overlap may have lost its open fire.
  */
-import { backoffMs, sleep, type Clock, type Random } from '../../shared/clock.ts';
+import { backoffMs, sleep } from '../../shared/clock.ts';
 import { setBackOf } from '../../shared/etcd/continuity.ts';
-import type { Compare, Etcd, Mirror, Txn } from '../../shared/etcd/port.ts';
+import type { Compare, Txn } from '../../shared/etcd/port.ts';
 import type { Component } from '../../shared/lifecycle.ts';
-import type { Logger } from '../../shared/log.ts';
-import type { ClusterEntry, MeshView } from '../../shared/mesh/view.ts';
-import type { Keys } from '../../shared/protocol/keys.ts';
+import type { ClusterEntry } from '../../shared/mesh/view.ts';
 import {
   beginRebase,
   clusterGuard,
@@ -25,36 +23,14 @@ import {
   underCluster,
 } from '../../shared/protocol/rebase.ts';
 import type { ClusterValue } from '../../shared/protocol/values.ts';
-import type { WorkerConfig } from '../config.ts';
 import { createRunId } from '../run/run-id.ts';
 import { isRestored, type Known } from './known-record.ts';
+import type { RebaserOptions } from './rebaser-options.ts';
+import { listAnew } from './list-anew.ts';
 import { newestTime, rebaseLeftovers } from './rebase-pass.ts';
-import type { RememberedState, StateMemory } from './state-memory.ts';
-import type { BatchGate, TxnBatcher } from './txn-batcher.ts';
-
-export interface RebaserOptions {
-  readonly keys: Keys;
-  readonly view: MeshView;
-  readonly etcd: Pick<Etcd, 'range' | 'txn' | 'mark' | 'onSetBack'>;
-  readonly mirror: Pick<Mirror, 'relist'>;
-  /** One of its own, without a gate. */
-  readonly batcher: TxnBatcher;
-  readonly memory: StateMemory;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-  readonly signal: AbortSignal;
-  readonly config: Pick<WorkerConfig, 'prefix' | 'workerId' | 'sessionTtlSeconds'>;
-  sessionId(): string | undefined;
-  /** The latest that the fleet's clocks can show now; undefined while this one is not verified. */
-  latestMs(): number | undefined;
-  /** What was decided so far may be wrong; the view is still the one of before. */
-  onClosed(): void;
-  /** The state that the view showed when it closed is of the past. */
-  onReplaced(): void;
-  /** After a re-base, `since` is the revision at which it began; else undefined. */
-  onOpened(since: number | undefined): void;
-}
+import type { RememberedState } from './state-memory.ts';
+import { lacksWitness, witnessOf, type StateWitness } from './state-witness.ts';
+import type { BatchGate } from './txn-batcher.ts';
 
 /** How far ahead of the fleet a worker may have claimed: its bound, and a step that counts as none. */
 const aheadMs = 1_500;
@@ -83,6 +59,8 @@ export class Rebaser implements Component, BatchGate {
   #heldSince: { readonly id: string; readonly atMs: number } | undefined;
   #longestTtlSeconds: number;
   #rememberedAtMs = -Infinity;
+  /** Of a former life, to be looked for in etcd's past. */
+  #witness: StateWitness | undefined;
   readonly #stops: (() => void)[] = [];
 
   constructor(options: RebaserOptions) {
@@ -165,17 +143,29 @@ export class Rebaser implements Component, BatchGate {
   }
 
   async #save(): Promise<void> {
-    const { etcd, memory, config } = this.#options;
+    const { etcd, memory, config, view } = this.#options;
     const mark = etcd.mark();
     if (this.#open === undefined || mark === undefined) return;
     const { mesh, generation, id } = this.#open.value;
-    await memory.write({ v: 1, prefix: config.prefix, mesh, generation, id, mark });
+    const seen = view.newestPut;
+    const witness = seen === undefined ? {} : { witness: witnessOf(seen) };
+    await memory.write({ v: 1, prefix: config.prefix, mesh, generation, id, mark, ...witness });
   }
 
-  #remember({ mesh, generation, id, mark: before }: RememberedState): void {
+  #remember({ mesh, generation, id, mark: before, witness }: RememberedState): void {
     this.#known = { mesh, generation, id, isSettled: true };
+    this.#witness = witness;
     const now = this.#options.etcd.mark();
     if (now !== undefined && setBackOf(before, now) !== undefined) this.#setBack(now.revision);
+  }
+
+  /** Etcd may have come as far again as it had been, by other hands. */
+  async #askWitness(): Promise<void> {
+    const { etcd, signal } = this.#options;
+    if (this.#witness === undefined) return;
+    const isBack = await lacksWitness(etcd, this.#witness, signal);
+    if (isBack) this.#setBack(etcd.mark()?.revision ?? Infinity);
+    this.#witness = undefined;
   }
 
   #setBack(revision: number): void {
@@ -223,7 +213,7 @@ export class Rebaser implements Component, BatchGate {
       try {
         if (listedAt !== this.#closings) {
           listedAt = this.#closings;
-          await this.#listAnew();
+          await listAnew(this.#options.mirror, signal);
           continue;
         }
         await this.#step();
@@ -237,17 +227,8 @@ export class Rebaser implements Component, BatchGate {
     }
   }
 
-  async #listAnew(): Promise<void> {
-    const { mirror, signal } = this.#options;
-    const over = new AbortController();
-    const stopped = new Promise<void>((resolve) => {
-      signal.addEventListener('abort', () => resolve(), { once: true, signal: over.signal });
-    });
-    await Promise.race([mirror.relist(), stopped]);
-    over.abort();
-  }
-
   async #step(): Promise<void> {
+    await this.#askWitness();
     const { view, etcd } = this.#options;
     const { cluster } = view.snapshot;
     if (cluster === undefined) {

@@ -1,6 +1,6 @@
 /**
  * What a worker remembers, on its own disk, of etcd's state: the cluster record that it worked under,
- * and how far etcd had come. A worker that starts after a restore compares it with what it finds: a
+ * how far etcd had come, and the newest put that it had seen. A worker that starts after a restore compares it with what it finds: a
  * backup that was put back under the same cluster id shows in nothing else. It is a hint that may be
  * seconds old or gone, so it is written plainly and not synced.
  */
@@ -16,6 +16,8 @@ const rememberedSchema = z.object({
   generation: z.int(),
   id: z.string(),
   mark: z.object({ clusterId: z.string(), raftTerm: z.int(), revision: z.int() }),
+  /** The newest put that was seen. */
+  witness: z.object({ key: z.string(), revision: z.int(), digest: z.string() }).exactOptional(),
 });
 export type RememberedState = z.output<typeof rememberedSchema>;
 

@@ -1,0 +1,40 @@
+/**
+ * A witness of etcd's past: the newest put that this worker has seen, noted on disk with the revision
+ * that it stands at, and looked for there at the next start. In a state that was put back to before it,
+ * and has come as far again since by other hands, something else stands at that revision; the revision
+ * alone would show nothing.
+ */
+import { createHash } from 'node:crypto';
+import { isCronmeshError } from '../../shared/errors.ts';
+import type { EtcdKv, KeyValue } from '../../shared/etcd/port.ts';
+
+export interface StateWitness {
+  readonly key: string;
+  readonly revision: number;
+  readonly digest: string;
+}
+
+export function witnessOf({ key, modRevision, value }: KeyValue): StateWitness {
+  return { key, revision: modRevision, digest: digestOf(value) };
+}
+
+/** True when etcd's past lacks it. What is compacted away says nothing: false. */
+export async function lacksWitness(
+  etcd: Pick<EtcdKv, 'range'>,
+  { key, revision, digest }: StateWitness,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    const [kv] = (await etcd.range({ key, revision }, { signal })).kvs;
+    return kv?.modRevision !== revision || digestOf(kv.value) !== digest;
+  } catch (error) {
+    if (isCronmeshError(error, 'etcd-compacted')) return false;
+    // A revision that etcd has not come to yet.
+    if (isCronmeshError(error, 'etcd-rejected')) return true;
+    throw error;
+  }
+}
+
+function digestOf(value: Buffer): string {
+  return createHash('sha256').update(value).digest('base64url').slice(0, 16);
+}
