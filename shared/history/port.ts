@@ -3,6 +3,7 @@
  * the caller's thread and throw `store-unavailable` (retryable) or `store-rejected`.
  */
 import type { Component } from '../lifecycle.ts';
+import type { PruneAsk, PruneStep, StorageUse } from './prune.ts';
 import type { HistoryRecord, HistoryRow, Outcome, OutputChunk } from './records.ts';
 import type {
   CountsQuery,
@@ -55,6 +56,17 @@ export interface HistoryStore extends Component {
   countByDay(query: DayCountsQuery): Promise<readonly DayCounts[]>;
   /** How long each job's newest runs took, in the order of `jobs`. */
   durations(query: DurationsQuery): Promise<readonly JobDurations[]>;
+  /** The first job after `after`, in order of names, that has rows. */
+  nextJob(after: string): Promise<string | undefined>;
+  /**
+   * Deletes some of what the rule does not keep of a job, and its output, oldest first: so little that
+   * no other write waits for it for long. To be called again with `next` while there is one.
+   */
+  prune(ask: PruneAsk): Promise<PruneStep>;
+  /** May take seconds, and holds nobody up. */
+  storageUse(): Promise<StorageUse>;
+  /** What is damaged in the store, by reading all of it: nothing where the store sees to that itself. */
+  check(): Promise<readonly string[]>;
   /** Throws when the store cannot be used now. */
   ping(): Promise<void>;
 }

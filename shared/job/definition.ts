@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { maxExpressionLength, parseSchedule } from '../schedule/parse-schedule.ts';
 import { CronmeshError, renderGot } from '../errors.ts';
+import { jobRetentionSchema } from '../history/retention-rule.ts';
 import { nameSchema } from './job-name.ts';
 
 const maxCommandBytes = 64 * 1024;
@@ -181,6 +182,13 @@ export const jobFieldsSchema = z.strictObject({
     .max(256 * 1024 * 1024)
     .default(8 * 1024 * 1024)
     .describe('Kept output of one run, in bytes: of what is longer, the beginning and the end.'),
+  history: jobRetentionSchema
+    .refine((history) => Object.keys(history).length > 0, {
+      error: 'says nothing',
+      params: { expected: 'maxAgeDays, maxRuns or keepLastFailure; or no history at all' },
+    })
+    .optional()
+    .describe('How long its rows in history are kept, where that is not as the mesh has it.'),
 });
 
 /** The grace of a job that names none: never longer than its timeout. */

@@ -313,6 +313,8 @@ function applyPut(
       snapshot.watched.add(key.id);
       return;
     case 'once':
+    case 'setting':
+    case 'pruned':
       return;
   }
 }
@@ -336,6 +338,8 @@ function applyDelete(snapshot: MeshSnapshot, key: ParsedKey, text: string): void
       snapshot.watched.delete(key.id);
       return;
     case 'once':
+    case 'setting':
+    case 'pruned':
       return;
     default:
       deletePart(snapshot, key);

@@ -18,6 +18,10 @@ export interface Keys {
   /** All definitions, as one range for a guard. */
   jobs(): KeyRange;
   calendar(name: string): string;
+  /** What holds for all jobs. */
+  setting(name: 'history'): string;
+  /** Who pruned history last, and what went. */
+  readonly pruned: string;
   cursor(name: string): string;
   session(leaseId: string): string;
   worker(workerId: string): string;
@@ -44,16 +48,18 @@ export interface Keys {
 }
 
 export type ParsedKey =
-  | { readonly kind: 'cluster' }
+  | { readonly kind: 'cluster' | 'pruned' }
   | { readonly kind: 'job' | 'cursor' | 'state'; readonly name: string }
-  /** Of a calendar, its name; of a watch, the run's id. */
-  | { readonly kind: 'session' | 'worker' | 'once' | 'calendar' | 'watch'; readonly id: string }
+  /** Of a calendar or a setting, its name; of a watch, the run's id. */
+  | { readonly kind: IdKind; readonly id: string }
   | {
       readonly kind: 'fire' | 'trigger' | 'done' | 'slot';
       readonly name: string;
       readonly id: string;
     }
   | { readonly kind: 'killer'; readonly name: string; readonly id: string | undefined };
+
+type IdKind = 'session' | 'worker' | 'once' | 'calendar' | 'setting' | 'watch';
 
 /** Keys below `prefix`, with or without a closing slash. */
 export function createKeys(prefix: string): Keys {
@@ -64,6 +70,8 @@ export function createKeys(prefix: string): Keys {
     job: (name) => `${root}jobs/${name}`,
     jobs: () => ({ key: `${root}jobs/`, rangeEnd: prefixEnd(`${root}jobs/`) }),
     calendar: (name) => `${root}calendars/${name}`,
+    setting: (name) => `${root}settings/${name}`,
+    pruned: `${root}pruned`,
     cursor: (name) => `${root}cursor/${name}`,
     session: (leaseId) => `${root}session/${leaseId}`,
     worker: (workerId) => `${root}workers/${workerId}`,
@@ -109,11 +117,12 @@ const namedKinds: Readonly<Record<string, 'job' | 'cursor' | 'state'>> = {
   cursor: 'cursor',
   state: 'state',
 };
-const idKinds: Readonly<Record<string, 'session' | 'worker' | 'once' | 'calendar' | 'watch'>> = {
+const idKinds: Readonly<Record<string, IdKind>> = {
   session: 'session',
   workers: 'worker',
   once: 'once',
   calendars: 'calendar',
+  settings: 'setting',
   watch: 'watch',
 };
 const pairKinds: Readonly<Record<string, 'fire' | 'trigger' | 'done' | 'slot'>> = {
@@ -124,7 +133,7 @@ const pairKinds: Readonly<Record<string, 'fire' | 'trigger' | 'done' | 'slot'>> 
 };
 
 function parsePath(path: string): ParsedKey | undefined {
-  if (path === 'cluster') return { kind: 'cluster' };
+  if (path === 'cluster' || path === 'pruned') return { kind: path };
   const slash = path.indexOf('/');
   if (slash < 1) return undefined;
   const folder = path.slice(0, slash);

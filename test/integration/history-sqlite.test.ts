@@ -11,6 +11,14 @@ import { systemClock } from '../../shared/clock.ts';
 import { openHistory } from '../../shared/history/open-history.ts';
 import type { HistoryStore } from '../../shared/history/port.ts';
 import {
+  beyondSql,
+  chunksOfSql,
+  deleteRowSql,
+  lastFailureSql,
+  nextJobSql,
+  oldRowsSql,
+} from '../../shared/history/sqlite/prune-rows.ts';
+import {
   chunkSizesSql,
   chunksSql,
   getRunSql,
@@ -257,7 +265,15 @@ describe('SQLite: plans', () => {
           ),
         ),
       );
-      const others = [getRunSql, lastRunsSql, chunkSizesSql, chunksSql].map((sql) => ({
+      const pruning = [
+        nextJobSql,
+        beyondSql,
+        lastFailureSql,
+        oldRowsSql,
+        chunksOfSql,
+        deleteRowSql,
+      ];
+      const others = [getRunSql, lastRunsSql, chunkSizesSql, chunksSql, ...pruning].map((sql) => ({
         sql,
         values: Array.from({ length: sql.split('?').length - 1 }, () => 1),
       }));
@@ -284,6 +300,10 @@ describe('SQLite: plans', () => {
           [],
           `${sql}\n${plan.join('\n')}`,
         );
+        if (sql === oldRowsSql) {
+          // Between both ends, not from one of them to the end of the job.
+          assert.match(plan.join('\n'), /job=\? AND \(tick,id\)>\(\?,\?\) AND \(tick,id\)</);
+        }
         // Only the merging of several values' rows may sort, and those are few.
         assert.ok(sorts.length <= (sql.includes('json_each(?) AS v') ? 1 : 0), plan.join('\n'));
       }

@@ -8,6 +8,7 @@ import { isCronmeshError } from '../../shared/errors.ts';
 import { describeMerging } from './history-contract-merging.ts';
 import { describeOutput } from './history-contract-output.ts';
 import { describeQueries } from './history-contract-queries.ts';
+import { describeRetention } from './history-contract-retention.ts';
 import { describeStats } from './history-contract-stats.ts';
 import { assertRejects, withStore, type MakeStore } from './history-store-under-test.ts';
 import { mixture, output, runFacts, started } from './history-samples.ts';
@@ -18,6 +19,7 @@ export function describeHistoryStore(name: string, makeStore: MakeStore): void {
     describeQueries(makeStore);
     describeOutput(makeStore);
     describeStats(makeStore);
+    describeRetention(makeStore);
 
     it('starts and stops any number of times, and refuses calls once stopped', async () => {
       await withStore(makeStore, async (store) => {

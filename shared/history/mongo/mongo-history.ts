@@ -12,6 +12,7 @@ import { CronmeshError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import { historyUrlError } from '../history-url.ts';
 import type { HistoryStore, RunsPage, RunsQuery } from '../port.ts';
+import { parsePruneAsk, type PruneAsk, type PruneStep, type StorageUse } from '../prune.ts';
 import { piecesOf } from '../record-pieces.ts';
 import { checkRecords } from '../record-schema.ts';
 import type { HistoryRecord, HistoryRow, OutputChunk } from '../records.ts';
@@ -57,6 +58,7 @@ import {
   timedRunsFrom,
   timedRunsPipeline,
 } from './mongo-stats.ts';
+import { nextJob, pruneStep, storageUse } from './mongo-prune.ts';
 import { lastRunsPipelines, listRunsQuery, readChunks, readOutputEnd } from './mongo-reads.ts';
 
 const serverSelectionTimeoutMs = 3000;
@@ -200,12 +202,35 @@ export class MongoHistory implements HistoryStore {
     return durationsOf(ask.jobs, timedRunsFrom(await this.#aggregate(pipeline)));
   }
 
+  async nextJob(after: string): Promise<string | undefined> {
+    return this.#call(() => nextJob(this.#collections, after));
+  }
+
+  async prune(input: PruneAsk): Promise<PruneStep> {
+    const ask = parsePruneAsk(input);
+    return this.#call(() => pruneStep(this.#collections, ask));
+  }
+
+  async storageUse(): Promise<StorageUse> {
+    return this.#call(() => storageUse(this.#db, this.#collections));
+  }
+
+  /** The server looks after its own files. */
+  async check(): Promise<readonly string[]> {
+    await this.ping();
+    return [];
+  }
+
   #aggregate(pipeline: Document[]): Promise<Document[]> {
     return this.#call(() => this.#rows.aggregate(pipeline, { batchSize: 1000 }).toArray());
   }
 
   get #rows(): Collection<RowDocument> {
     return this.#db.collection<RowDocument>('rows');
+  }
+
+  get #collections() {
+    return { rows: this.#rows, output: this.#output };
   }
 
   get #output(): Collection<ChunkDocument> {

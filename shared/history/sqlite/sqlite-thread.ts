@@ -8,6 +8,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { isCronmeshError, type ErrorCode } from '../../errors.ts';
 import { HistoryFile } from './history-file.ts';
 import { getRun, lastRuns, listRuns, outputEnd, readOutput } from './read-rows.ts';
+import { deleteRows, integrityProblems, nextJob, oldRows, storageUse } from './prune-rows.ts';
 import { countDays, countJobs, timedRuns } from './stats-rows.ts';
 import {
   packChunks,
@@ -62,6 +63,16 @@ function answerOf(request: ThreadRequest): { answer: unknown; transfer?: readonl
       return { answer: countDays(file, request.ask) };
     case 'timedRuns':
       return { answer: timedRuns(file, request.ask) };
+    case 'nextJob':
+      return { answer: nextJob(file, request.ask) };
+    case 'oldRows':
+      return { answer: oldRows(file, request.ask) };
+    case 'deleteRows':
+      return { answer: deleteRows(file, request.ask) };
+    case 'storageUse':
+      return { answer: storageUse(file, path) };
+    case 'check':
+      return { answer: integrityProblems(file) };
     case 'readOutput': {
       const answer = packChunks(readOutput(file, request.ask));
       return { answer, transfer: [answer.bytes] };

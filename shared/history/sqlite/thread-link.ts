@@ -51,9 +51,10 @@ export class ThreadLink {
     call: Name,
     ask: SqliteCalls[Name]['ask'],
     transfer: readonly ArrayBuffer[] = [],
+    timeoutMs = answerTimeoutMs,
   ): Promise<SqliteCalls[Name]['answer']> {
     if (this.#stopping) return Promise.reject(unavailable('the history store is stopped'));
-    return this.#send(call, ask, transfer, answerTimeoutMs);
+    return this.#send(call, ask, transfer, timeoutMs);
   }
 
   /** Lets the calls under way finish, closes the file and ends the thread. */

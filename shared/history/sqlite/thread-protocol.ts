@@ -6,8 +6,10 @@
 import type { HistoryRecord, HistoryRow, OutputChunk } from '../records.ts';
 import type { ErrorCode } from '../../errors.ts';
 import type { RowRecord } from '../row-parts.ts';
+import type { PruneAsk, StorageUse } from '../prune.ts';
 import type { OutputRange, RowsFilter } from '../runs-query.ts';
 import type { CountedRows, CountsAsk, DayCountsAsk, DurationsAsk, TimedRun } from '../stats.ts';
+import type { OldRows } from './prune-rows.ts';
 
 type OutputRecord = Extract<HistoryRecord, { kind: 'output' }>;
 
@@ -40,6 +42,11 @@ export interface SqliteCalls {
   countJobs: { ask: CountsAsk; answer: readonly CountedRows<string>[] };
   countDays: { ask: DayCountsAsk; answer: readonly CountedRows<number>[] };
   timedRuns: { ask: DurationsAsk; answer: readonly TimedRun[] };
+  nextJob: { ask: string; answer: string | undefined };
+  oldRows: { ask: PruneAsk; answer: OldRows };
+  deleteRows: { ask: readonly string[]; answer: { rows: number; chunks: number } };
+  storageUse: { ask: null; answer: StorageUse };
+  check: { ask: null; answer: readonly string[] };
   close: { ask: null; answer: null };
 }
 
