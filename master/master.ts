@@ -47,6 +47,10 @@ import { MeshLink } from './live/mesh-link.ts';
 import { writeUnderCluster } from './live/restore-sight.ts';
 import { StoreHealth } from './live/store-health.ts';
 import { LastRuns } from './runs/last-runs.ts';
+import { Pruner } from './retention/pruner.ts';
+import { retentionRoutes } from './retention/retention-routes.ts';
+import { RetentionEditor } from './retention/retention-editor.ts';
+import { StorageBook } from './retention/storage-book.ts';
 import { OpenFires } from './runs/open-fires.ts';
 import { OutputFeeds } from './runs/output-feed.ts';
 import { WatchMarks } from './runs/watch-marks.ts';
@@ -97,6 +101,17 @@ export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
   const feeds = new OutputFeeds({ store, openFires, marks, clock, logger });
   const requests = new RequestCounter();
   const storeHealth = new StoreHealth(store, clock);
+  const storage = new StorageBook(store, clock);
+  const pruner = new Pruner({
+    etcd: client,
+    keys,
+    link,
+    store,
+    clock,
+    random,
+    logger,
+    onRound: (rows) => storage.noteRound(rows),
+  });
   const lastRuns = new LastRuns({ view: link.view, store, storeHealth, clock });
   const parts = {
     version: productVersion(),
@@ -113,6 +128,7 @@ export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
     requests,
     clock,
     storeHealth,
+    storage,
     lastRuns,
     queries: new JobQueries({ index, search, nextTicks, heldUp }),
     calendarUses,
@@ -129,6 +145,7 @@ export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
       ...runsRoutes(parts),
       ...outputRoutes(parts),
       ...meshRoutes(parts),
+      ...retentionRoutes({ link, storage, editor: new RetentionEditor(etcd, keys) }),
       ...healthRoutes(parts),
     ],
     productVersion(),
@@ -166,6 +183,7 @@ export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
       ['view', link],
       ['feeds', feeds],
       ['hub', hub],
+      ['pruner', pruner],
       ['server', server],
       // Stopped before the server, which waits for what is under way: a stream never ends by itself.
       ['streams', streams],

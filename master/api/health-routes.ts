@@ -8,6 +8,7 @@ import { defineRoute, type Route } from '../http/route.ts';
 import type { JobIndex } from '../jobs/job-index.ts';
 import type { MeshLink } from '../live/mesh-link.ts';
 import type { StoreHealth } from '../live/store-health.ts';
+import type { StorageBook } from '../retention/storage-book.ts';
 import type { OpenFires } from '../runs/open-fires.ts';
 import { readinessShape, type Shape } from './shapes.ts';
 
@@ -18,6 +19,7 @@ export interface HealthDeps {
   readonly index: JobIndex;
   readonly openFires: OpenFires;
   readonly storeHealth: StoreHealth;
+  readonly storage: StorageBook;
   readonly streams: EventStreams;
   readonly requests: RequestCounter;
   readonly clock: Clock;
@@ -71,9 +73,11 @@ async function readinessOf({
   etcd,
   link,
   storeHealth,
+  storage,
 }: HealthDeps): Promise<Shape<typeof readinessShape>> {
   const [etcdReason, store] = await Promise.all([pingReason(etcd), storeHealth.check()]);
   const isCurrent = link.status.etcd === 'ok';
+  const { damage } = storage;
   const checks: Shape<typeof readinessShape>['checks'] = [
     { name: 'etcd', ok: etcdReason === undefined, ...reasonPart(etcdReason) },
     {
@@ -87,7 +91,7 @@ async function readinessOf({
             : 'etcd was not read yet',
       ),
     },
-    { name: 'store', ok: store.ok, ...reasonPart(store.reason) },
+    { name: 'store', ok: store.ok && damage === undefined, ...reasonPart(store.reason ?? damage) },
     {
       name: 'restore',
       ok: link.restoreReason === undefined,
@@ -95,7 +99,7 @@ async function readinessOf({
     },
   ];
   const isReady = etcdReason === undefined && isCurrent;
-  const isWhole = store.ok && link.restoreReason === undefined;
+  const isWhole = store.ok && damage === undefined && link.restoreReason === undefined;
   return { status: !isReady ? 'not-ready' : isWhole ? 'ready' : 'degraded', checks };
 }
 
@@ -140,6 +144,7 @@ function metricsText(deps: HealthDeps): string {
     renderMetric('cronmesh_live_streams', 'gauge', 'Open server-sent-event streams.', [
       { value: streams.count },
     ]),
+    deps.storage.render(),
     requests.render(),
   ].join('');
 }

@@ -69,7 +69,7 @@ export function requirePrecondition(
 export function requireHolds(
   precondition: Precondition,
   revision: number,
-  noun: 'job' | 'calendar',
+  noun: 'job' | 'calendar' | 'setting',
 ): void {
   if (holds(precondition, revision)) return;
   const message =

@@ -45,6 +45,11 @@ export class FleetTime implements Component, Clock {
     return offsetMs !== undefined && Math.abs(offsetMs) > boundMs ? offsetMs : undefined;
   }
 
+  /** Whether this machine's clock was compared with the fleet's a moment ago. */
+  get isKnown(): boolean {
+    return this.#fleet.verdict().offsetMs !== undefined;
+  }
+
   wallMs(): number {
     const { offsetMs } = this.#fleet.verdict();
     const monotonicMs = this.#clock.monotonicMs();

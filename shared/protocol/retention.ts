@@ -16,8 +16,10 @@ const count = z.int().min(0);
 /** `pruned`. */
 const prunedSchema = z.object({
   v: z.literal(1),
-  /** When the newest round was begun. */
+  /** When the newest round was begun, or was last known to be under way. */
   begunAt: epochMs,
+  /** Revision up to which its master had seen the mesh then: what is changed later asks for another. */
+  seen: z.int().min(0),
   /** Of the newest round that came to its end. */
   last: z
     .object({

@@ -9,7 +9,6 @@ import {
   listRunsQuery,
   chunkFilters,
 } from '../../shared/history/mongo/mongo-reads.ts';
-import { nextJobQuery, oldRowsQuery } from '../../shared/history/mongo/mongo-prune.ts';
 import {
   countDaysPipeline,
   countJobsPipeline,
@@ -240,21 +239,6 @@ describe('MongoDB: plans', () => {
         const timed = { jobs: ['job-1', 'job-2'], from: 0, to: baseTick + 9_000, runs: 5 };
         const timedPlan = rows.aggregate(timedRunsPipeline('rows', timed)).explain('queryPlanner');
         assertIndexed(await timedPlan, ['IXSCAN']);
-        const after = { tick: 1, id: 'x' };
-        const rule = { before: 9, maxRows: 5, keepLastFailure: true };
-        for (const ask of [
-          { job: 'job-1', rule, limit: 50 },
-          { job: 'job-1', rule, limit: 50, after },
-        ]) {
-          const { filter, options } = oldRowsQuery(ask, { tick: 9, id: '' });
-          assertIndexed(await rows.find(filter, options).explain('queryPlanner'), ['IXSCAN']);
-        }
-        const nextName = nextJobQuery('job-1');
-        assertCovered(
-          await rows
-            .find(nextName.filter, { ...nextName.options, limit: 1 })
-            .explain('queryPlanner'),
-        );
         const { atOrBefore, after: behind, sizes } = chunkFilters('r1', 10);
         const chunks = db.collection<Document & { _id: string }>('output');
         for (const filter of [atOrBefore, behind]) {

@@ -18,7 +18,7 @@ import {
 import type { RowPosition } from '../runs-query.ts';
 import { chunkId, type ChunkDocument, type RowDocument } from './documents.ts';
 
-const runsAtOnce = 20;
+const runsAtOnce = 100;
 
 interface Collections {
   readonly rows: Collection<RowDocument>;
@@ -42,6 +42,8 @@ const oldRowSchema = z.object({
 });
 const sizeSchema = z.object({ storageSize: z.number(), indexSize: z.number() });
 
+/** Said to the server: it takes that of ticks for as good, and would read those of all jobs. */
+const hint = 'by-job';
 const newestFirst = { tick: -1, _id: -1 } as const;
 /** Of an index alone. */
 const place = { _id: 1, tick: 1 } as const;
@@ -55,7 +57,7 @@ export async function nextJob({ rows }: Collections, after: string): Promise<str
 export function nextJobQuery(after: string) {
   return {
     filter: { job: { $gt: after } },
-    options: { sort: { job: 1, tick: 1 }, projection: { _id: 0, job: 1 } } as const,
+    options: { sort: { job: 1, tick: 1 }, projection: { _id: 0, job: 1 }, hint } as const,
   };
 }
 
@@ -65,7 +67,7 @@ export async function pruneStep(collections: Collections, ask: PruneAsk): Promis
   const beyond = positionFrom(
     await rows.findOne(
       { job: { $eq: job } },
-      { sort: newestFirst, skip: rule.maxRows, projection: place },
+      { sort: newestFirst, skip: rule.maxRows, projection: place, hint },
     ),
   );
   const { filter, options } = oldRowsQuery(ask, lastToLookAt(rule, beyond));
@@ -75,7 +77,7 @@ export async function pruneStep(collections: Collections, ask: PruneAsk): Promis
     ? positionFrom(
         await rows.findOne(
           { job: { $eq: job }, state: { $in: [...failureStates] } },
-          { sort: newestFirst, projection: place },
+          { sort: newestFirst, projection: place, hint },
         ),
       )
     : undefined;
@@ -109,6 +111,7 @@ export function oldRowsQuery({ job, after, limit }: PruneAsk, to: RowPosition) {
     filter: { $and: bounds },
     options: {
       sort: { tick: 1, _id: 1 },
+      hint,
       limit,
       batchSize: limit,
       projection: {
