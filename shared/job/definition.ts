@@ -183,10 +183,6 @@ export const jobFieldsSchema = z.strictObject({
     .default(8 * 1024 * 1024)
     .describe('Kept output of one run, in bytes: of what is longer, the beginning and the end.'),
   history: jobRetentionSchema
-    .refine((history) => Object.keys(history).length > 0, {
-      error: 'says nothing',
-      params: { expected: 'maxAgeDays, maxRuns or keepLastFailure; or no history at all' },
-    })
     .optional()
     .describe('How long its rows in history are kept, where that is not as the mesh has it.'),
 });

@@ -65,8 +65,13 @@ describe('job definition', () => {
       timeoutSeconds: 5,
       killGraceSeconds: 60,
       maxOutputBytes: 'x',
+      history: { maxAgeDays: 0, maxRuns: 0, keepLastFailure: 1, forever: true },
     }).map(({ field }) => field);
     assert.deepEqual(fields.toSorted(), [
+      '/history/forever',
+      '/history/keepLastFailure',
+      '/history/maxAgeDays',
+      '/history/maxRuns',
       '/killGraceSeconds',
       '/maxConcurrent',
       '/maxOutputBytes',

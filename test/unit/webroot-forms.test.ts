@@ -84,7 +84,11 @@ test('a job comes out of the editor as it went in', () => {
       startDeadlineSeconds: 90,
       retries: { max: 2, on: ['lost'], backoffSeconds: 1.5, maxBackoffSeconds: 60 },
       maxOutputBytes: 1000,
+      history: { maxAgeDays: 0.5, maxRuns: 20, keepLastFailure: false },
     },
+    { name: 'c', command: 'x', cronExpr: '@daily', history: { maxAgeDays: 365 } },
+    { name: 'd', command: 'x', cronExpr: '@daily', history: { maxAgeDays: 1 / 3 } },
+    { name: 'e', command: 'x', cronExpr: '@daily', history: { keepLastFailure: true } },
   ];
   for (const input of jobs) {
     const job = parseJob(input);
@@ -108,12 +112,16 @@ test('says which fields cannot be sent as typed', () => {
     ...emptyDraft,
     timeout: 'soon',
     maxOutput: 'lots',
+    historyAge: 'long',
+    historyRuns: '1.5',
     env: [createPair('A', '1'), createPair('', ''), createPair('A', '2')],
   };
   assert.deepEqual(
     inputOfDraft(draft, words).errors.map(({ pointer, got }) => [pointer, got]),
     [
       ['/name', '""'],
+      ['/history/maxAgeDays', '"long"'],
+      ['/history/maxRuns', '"1.5"'],
       ['/timeoutSeconds', '"soon"'],
       ['/maxOutputBytes', '"lots"'],
       ['/env/A', 'A'],

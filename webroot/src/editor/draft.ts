@@ -6,7 +6,7 @@ import type { FieldProblem } from '../../../shared/errors.ts';
 import type { Job, JobInput } from '../../../shared/job/definition.ts';
 import type { FieldError } from '../api/shapes.ts';
 import { parseBytes, writeBytes } from '../format/parse-bytes.ts';
-import { parseSeconds, writeSeconds } from '../format/parse-span.ts';
+import { parseDays, parseSeconds, writeDays, writeSeconds } from '../format/parse-span.ts';
 import { type Pair, pairsOf } from './pairs.ts';
 
 export interface Draft {
@@ -31,6 +31,10 @@ export interface Draft {
   readonly timeout: string;
   readonly grace: string;
   readonly maxOutput: string;
+  /** Empty: as the mesh has it; the next two as well. */
+  readonly historyAge: string;
+  readonly historyRuns: string;
+  readonly keepFailure: '' | 'yes' | 'no';
   readonly env: readonly Pair[];
   readonly labels: readonly Pair[];
   readonly workingDirectory: string;
@@ -58,6 +62,9 @@ export const emptyDraft: Draft = {
   timeout: '1d',
   grace: '10s',
   maxOutput: '8 MiB',
+  historyAge: '',
+  historyRuns: '',
+  keepFailure: '',
   env: [],
   labels: [],
   workingDirectory: '',
@@ -86,10 +93,22 @@ export function draftOfJob(job: Job): Draft {
     timeout: writeSeconds(job.timeoutSeconds),
     grace: writeSeconds(job.killGraceSeconds),
     maxOutput: writeBytes(job.maxOutputBytes),
+    ...historyFields(job.history),
     env: pairsOf(job.env),
     labels: pairsOf(job.labels),
     workingDirectory: job.workingDirectory ?? '',
     shell: job.shell,
+  };
+}
+
+function historyFields(
+  history: Job['history'],
+): Pick<Draft, 'historyAge' | 'historyRuns' | 'keepFailure'> {
+  const { maxAgeDays, maxRuns, keepLastFailure } = history ?? {};
+  return {
+    historyAge: maxAgeDays === undefined ? '' : writeDays(maxAgeDays),
+    historyRuns: maxRuns === undefined ? '' : String(maxRuns),
+    keepFailure: keepLastFailure === undefined ? '' : keepLastFailure ? 'yes' : 'no',
   };
 }
 
@@ -189,6 +208,7 @@ export function inputOfDraft(draft: Draft, words: DraftWords, base?: Job): Draft
   delete kept.workingDirectory;
   delete kept.maxConcurrent;
   delete kept.misfireLimit;
+  delete kept.history;
   // A bound that has no meaning beside the rest is not sent: what is not shown cannot be wrong.
   const bounds: Pick<JobInput, 'maxConcurrent' | 'misfireLimit'> = {};
   if (draft.concurrency === 'allow' && draft.maxConcurrent.trim() !== '') {
@@ -202,6 +222,14 @@ export function inputOfDraft(draft: Draft, words: DraftWords, base?: Job): Draft
   if (draft.misfire === 'all' && draft.misfireLimit.trim() !== '') {
     bounds.misfireLimit = number('/misfireLimit', draft.misfireLimit, parseCount, words.notCount);
   }
+  const history: NonNullable<JobInput['history']> = {};
+  if (draft.historyAge.trim() !== '') {
+    history.maxAgeDays = number('/history/maxAgeDays', draft.historyAge, parseDays, words.notSpan);
+  }
+  if (draft.historyRuns.trim() !== '') {
+    history.maxRuns = number('/history/maxRuns', draft.historyRuns, parseCount, words.notCount);
+  }
+  if (draft.keepFailure !== '') history.keepLastFailure = draft.keepFailure === 'yes';
   const job: JobInput = {
     ...kept,
     name: draft.name.trim(),
@@ -240,6 +268,7 @@ export function inputOfDraft(draft: Draft, words: DraftWords, base?: Job): Draft
     timeoutSeconds: number('/timeoutSeconds', draft.timeout, parseSeconds, words.notSpan),
     killGraceSeconds: number('/killGraceSeconds', draft.grace, parseSeconds, words.notSpan),
     maxOutputBytes: number('/maxOutputBytes', draft.maxOutput, parseBytes, words.notSize),
+    ...(Object.keys(history).length === 0 ? {} : { history }),
     env: record('/env', draft.env),
     labels: record('/labels', draft.labels),
     shell: draft.shell.trim(),

@@ -19,7 +19,7 @@ import { type Draft, hasUnusableName } from './draft.ts';
 import { fieldAt } from './draft-fields.ts';
 import { Field, FieldErrors } from './field.tsx';
 import { editorMessages } from './messages.ts';
-import { AboutFields, LimitFields, SurroundingsFields } from './more-fields.tsx';
+import { AboutFields, HistoryFields, LimitFields, SurroundingsFields } from './more-fields.tsx';
 import { OverlapFields, RecoveryFields } from './policy-fields.tsx';
 import { PreviewPanel } from './preview-panel.tsx';
 import { ScheduleFields } from './schedule-fields.tsx';
@@ -219,6 +219,10 @@ export function EditorForm({ original, onRestart }: EditorFormProps) {
           <legend>{text.limits}</legend>
           <OverlapFields {...fields} />
           <LimitFields {...fields} />
+        </fieldset>
+        <fieldset className="section history">
+          <legend>{text.history}</legend>
+          <HistoryFields {...fields} />
         </fieldset>
         <fieldset className="section recovery">
           <legend>{text.recovery}</legend>

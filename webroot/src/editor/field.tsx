@@ -76,7 +76,7 @@ export function FieldErrors({
 
 /** `/env/FOO` is about FOO; a field of its own needs no name, its label stands above. */
 function subjectOf(pointer: string): string {
-  if (!pointer.startsWith('/') || pointer.startsWith('/retries/')) return '';
+  if (!pointer.startsWith('/') || /^\/(retries|history)\//.test(pointer)) return '';
   const segment = pointer.split('/').slice(2).join('/');
   return segment.replaceAll('~1', '/').replaceAll('~0', '~');
 }

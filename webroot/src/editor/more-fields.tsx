@@ -1,4 +1,4 @@
-/** Limits of a run, words about the job, and what surrounds its runs. */
+/** Limits of a run and of its history, words about the job, and what surrounds its runs. */
 import { useMessages } from '../i18n/language.ts';
 import { Field } from './field.tsx';
 import { editorMessages } from './messages.ts';
@@ -15,6 +15,42 @@ export function LimitFields(props: FieldsProps) {
     </div>
   );
 }
+
+export function HistoryFields(props: FieldsProps) {
+  const text = useMessages(editorMessages);
+  const { draft, errorsOf, onChange } = props;
+  return (
+    <div className="field-row thirds">
+      <TextInput {...props} field="historyAge" hint={text.historyAgeHint} />
+      <TextInput {...props} field="historyRuns" hint={text.historyRunsHint} />
+      <Field
+        label={text.keepFailure}
+        hint={text.keepFailureHint}
+        errors={errorsOf('keepFailure')}
+        renderControl={(control) => (
+          <select
+            {...control}
+            className="input"
+            data-testid="keepFailure-input"
+            value={draft.keepFailure}
+            onChange={({ target }) => {
+              const chosen = keepChoices.find((choice) => choice === target.value);
+              onChange('keepFailure', chosen ?? '');
+            }}
+          >
+            {keepChoices.map((choice) => (
+              <option key={choice} value={choice}>
+                {text.keep[choice]}
+              </option>
+            ))}
+          </select>
+        )}
+      />
+    </div>
+  );
+}
+
+const keepChoices = ['', 'yes', 'no'] as const;
 
 export function AboutFields(props: FieldsProps) {
   const text = useMessages(editorMessages);

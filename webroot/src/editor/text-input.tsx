@@ -16,6 +16,8 @@ type TextField =
   | 'timeout'
   | 'grace'
   | 'maxOutput'
+  | 'historyAge'
+  | 'historyRuns'
   | 'group'
   | 'workingDirectory'
   | 'shell'

@@ -1,5 +1,11 @@
 /** Spans of time as people type them: `90`, `90s`, `15m`, `1h 30m`, `1d`. */
-const secondsPer: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+const secondsPer: Readonly<Record<string, number>> = {
+  s: 1,
+  m: 60,
+  h: 3600,
+  d: 86_400,
+};
+const secondsInDay = 86_400;
 
 /** In seconds; undefined when it is not a span. A number alone is seconds. */
 export function parseSeconds(text: string): number | undefined {
@@ -26,4 +32,18 @@ export function writeSeconds(seconds: number): string {
     rest -= whole * size;
   }
   return parts.join(' ');
+}
+
+/** In days; a number alone is days. */
+export function parseDays(text: string): number | undefined {
+  const trimmed = text.trim();
+  if (/^\d+(\.\d+)?$/.test(trimmed)) return Number(trimmed);
+  const seconds = parseSeconds(trimmed);
+  return seconds === undefined ? undefined : seconds / secondsInDay;
+}
+
+/** The shortest text that `parseDays` reads back as the same number. */
+export function writeDays(days: number): string {
+  const text = writeSeconds(days * secondsInDay);
+  return parseDays(text) === days ? text : String(days);
 }

@@ -4,14 +4,15 @@ import { Link } from 'wouter';
 import type { Job } from '../../../shared/job/definition.ts';
 import type { JobDetail } from '../api/shapes.ts';
 import { formatBytes } from '../format/bytes.ts';
+import { formatCount } from '../format/count.ts';
 import { fireRows } from '../format/fire-rows.ts';
 import { formatClock, formatDay, localZone } from '../format/instant.ts';
-import { writeSeconds } from '../format/parse-span.ts';
+import { writeDays, writeSeconds } from '../format/parse-span.ts';
 import { commonMessages } from '../i18n/common-messages.ts';
 import { useMessages } from '../i18n/language.ts';
 import { Icon } from '../ui/icon.tsx';
 import { Countdown } from '../ui/time.tsx';
-import { jobMessages } from './messages.ts';
+import { jobMessages, type JobMessages } from './messages.ts';
 
 /** Fires and what is passed over between them. */
 const mostRows = 9;
@@ -168,8 +169,18 @@ function Policies({ job }: { readonly job: Job }) {
       <Fact name={text.retriesName}>
         {max === 0 ? text.noRetries : text.retriesText(max, outcomes, writeSeconds(backoffSeconds))}
       </Fact>
+      {job.history !== undefined && <Fact name={text.keptName}>{keptText(job.history, text)}</Fact>}
     </>
   );
+}
+
+function keptText(history: NonNullable<Job['history']>, text: JobMessages): string {
+  const { maxAgeDays, maxRuns, keepLastFailure } = history;
+  return [
+    ...(maxAgeDays === undefined ? [] : [text.keptFor(writeDays(maxAgeDays))]),
+    ...(maxRuns === undefined ? [] : [text.keptRuns(formatCount(maxRuns))]),
+    ...(keepLastFailure === undefined ? [] : [text.keptFailure[keepLastFailure ? 'yes' : 'no']]),
+  ].join(text.separator);
 }
 
 function QuarantineCard({ detail }: { readonly detail: JobDetail }) {

@@ -39,6 +39,11 @@ const en = {
   retriesText: (max: number, outcomes: string, pause: string) =>
     `${max}, after ${outcomes}; first pause ${pause}`,
   noRetries: 'none',
+  keptName: 'Kept in history',
+  keptFor: (span: string) => `for ${span}`,
+  keptRuns: (count: string) => `the newest ${count}`,
+  keptFailure: { yes: 'the last failure always', no: 'the last failure like any other' },
+  separator: '; ',
   limits: 'Limits',
   limitsText: (timeout: string, grace: string, output: string) =>
     `${timeout} at most, ${grace} grace, ${output} of output kept`,
@@ -92,6 +97,11 @@ const zh: typeof en = {
   retriesName: '重试',
   retriesText: (max, outcomes, pause) => `${max} 次，在${outcomes}之后；首次间隔 ${pause}`,
   noRetries: '无',
+  keptName: '历史保留',
+  keptFor: (span) => `保留 ${span}`,
+  keptRuns: (count) => `最近 ${count} 次`,
+  keptFailure: { yes: '始终保留最近一次失败', no: '最近一次失败与其他相同' },
+  separator: '；',
   limits: '限制',
   limitsText: (timeout, grace, output) => `最长 ${timeout}，宽限 ${grace}，保留输出 ${output}`,
   environment: '环境变量',
@@ -112,4 +122,5 @@ const zh: typeof en = {
   history: '其历史',
 };
 
+export type JobMessages = typeof en;
 export const jobMessages: Messages<typeof en> = { en, zh };
