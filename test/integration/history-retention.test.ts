@@ -155,6 +155,40 @@ describe('retention: SQLite', () => {
   });
 });
 
+describe('a copy of a history file', () => {
+  it('is made while the file is written to, is whole, and opens', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'cronmesh-backup-'));
+    const url = `sqlite:${join(folder, 'history.db')}`;
+    const copied = join(folder, 'copy.db');
+    const store = openHistory(url, deps);
+    const copy = openHistory(`sqlite:${copied}`, deps);
+    try {
+      await store.ingest(oldRuns('job', 500));
+      const program = fileURLToPath(new URL('../../scripts/backup/main.js', import.meta.url));
+      const backUp = (...args: string[]) =>
+        new Promise<number | null>((resolve) => {
+          spawn(process.execPath, [program, ...args], { stdio: 'ignore' }).once('close', resolve);
+        });
+      let isOver = false;
+      const copying = backUp(url, copied).finally(() => {
+        isOver = true;
+      });
+      for (let n = 0; !isOver; n++) await store.ingest(oldRuns(`beside-${n}`, 1));
+      assert.equal(await copying, 0);
+      const rows = (await allRows(copy)).filter(({ job }) => job === 'job');
+      assert.equal(rows.length, 500);
+      for (const { id } of rows.slice(0, 20)) assert.equal(await copy.outputEnd(id), 4_000);
+      assert.deepEqual(await copy.check(), []);
+      assert.equal(await backUp(url, copied), 1, 'it is there already');
+      assert.equal(await backUp(`sqlite:${join(folder, 'none.db')}`, `${copied}2`), 1);
+      assert.equal(await backUp('mongodb://127.0.0.1/x', `${copied}2`), 1);
+    } finally {
+      await Promise.all([store.stop(), copy.stop()]);
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+});
+
 describe('retention: MongoDB', () => {
   let server: MongoServer;
   before(async () => {
