@@ -18,7 +18,10 @@ export function witnessOf({ key, modRevision, value }: KeyValue): StateWitness {
   return { key, revision: modRevision, digest: digestOf(value) };
 }
 
-/** True when etcd's past lacks it. What is compacted away says nothing: false. */
+/**
+ * True when etcd's past lacks it. Of a past that is compacted away the present may still tell: a key that
+ * is there can only have been put later. One that is gone says nothing: false.
+ */
 export async function lacksWitness(
   etcd: Pick<EtcdKv, 'range'>,
   { key, revision, digest }: StateWitness,
@@ -28,7 +31,10 @@ export async function lacksWitness(
     const [kv] = (await etcd.range({ key, revision }, { signal })).kvs;
     return kv?.modRevision !== revision || digestOf(kv.value) !== digest;
   } catch (error) {
-    if (isCronmeshError(error, 'etcd-compacted')) return false;
+    if (isCronmeshError(error, 'etcd-compacted')) {
+      const [kv] = (await etcd.range({ key }, { signal })).kvs;
+      return kv !== undefined && kv.modRevision < revision;
+    }
     // A revision that etcd has not come to yet.
     if (isCronmeshError(error, 'etcd-rejected')) return true;
     throw error;
