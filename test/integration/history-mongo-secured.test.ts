@@ -95,6 +95,10 @@ describe('MongoDB with TLS and users', () => {
         assert.equal((await store.getRun('r1'))?.outcome, 'succeeded');
         assert.equal(await store.outputEnd('r1'), 4);
         await store.ping();
+        assert.equal((await store.storageUse()).rows, 1);
+        assert.deepEqual(await store.check(), []);
+        const rule = { before: Date.now(), maxRows: 1, keepLastFailure: false };
+        assert.equal((await store.prune({ job: run.job, rule, limit: 5 })).rows, 1);
       },
     );
   });

@@ -169,7 +169,7 @@ export function describeRetention(makeStore: MakeStore): void {
       });
     });
 
-    it('lets go a run with a great deal of output', async () => {
+    it('lets go a run with a great deal of output, and a great many runs', async () => {
       await withStore(makeStore, async (store) => {
         const size = 256 * 1024;
         for (let n = 0; n < 64; n++) {
@@ -179,6 +179,11 @@ export function describeRetention(makeStore: MakeStore): void {
         const { rows, chunks } = await pruneJob(store, 'backup', { ...keepAll, before: farFuture });
         assert.deepEqual([rows, chunks], [2, 64]);
         assert.equal(await store.outputEnd('big'), 0);
+        // More than one step of any store does.
+        await store.ingest(runsOf('many', 2_000));
+        const many = await pruneJob(store, 'many', { ...keepAll, before: farFuture }, 1_000);
+        assert.deepEqual([many.rows, many.chunks], [2_000, 4_000]);
+        assert.deepEqual(await allRows(store), []);
       });
     });
 
