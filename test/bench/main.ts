@@ -24,6 +24,7 @@ import { benchConsole } from './master-console.ts';
 import { benchMassChange } from './mass-change.ts';
 import { benchMaster } from './master.ts';
 import { benchMemory } from './memory.ts';
+import { benchQuestions } from './questions.ts';
 import { benchRace } from './race.ts';
 import { benchReady } from './ready.ts';
 import { benchShellSurge } from './shell-surge.ts';
@@ -62,6 +63,7 @@ const benches: Readonly<Record<string, () => Promise<Figure[]>>> = {
   kill: benchKill,
   memory: () => (isFull ? benchMemory(20_000, 100_000) : benchMemory(1_000, 10_000)),
   history: benchHistory,
+  questions: () => benchQuestions(isFull ? 10_000_000 : 200_000),
   'live-tail': benchLiveTail,
   ready: benchReady,
   master: benchMaster,
