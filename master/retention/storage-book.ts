@@ -8,6 +8,8 @@ import type { StorageUse } from '../../shared/history/prune.ts';
 import { renderMetric } from '../http/http-metrics.ts';
 
 const useHoldsMs = 60_000;
+/** For whoever only looks at the metrics, which come again and again. */
+const shownForMs = 600_000;
 const checkHoldsMs = 24 * 3_600_000;
 
 export interface StoreCheck {
@@ -73,8 +75,10 @@ export class StorageBook {
     return `the store is damaged: ${this.#check.problems[0] ?? 'no details'}`;
   }
 
-  /** Prometheus text. */
+  /** Prometheus text, of what was known last; when that is old, the next one is newer. */
   render(): string {
+    const isOld = this.#clock.monotonicMs() - (this.#use?.atMs ?? -Infinity) > shownForMs;
+    if (isOld) this.use().catch(() => undefined);
     const pruned = renderMetric(
       'cronmesh_history_pruned_rows_total',
       'counter',
