@@ -28,8 +28,9 @@ const roundEveryMs = 600_000;
 const afterChangeMs = 1_000;
 /** Between two rounds, whatever is changed. */
 const minGapMs = 5_000;
-/** A mesh so large that a round takes long has fewer of them. */
-const gapFactor = 20;
+/** A mesh so large that a round takes long has fewer of them: it rests for so many times as long. */
+const restFactor = 20;
+const restAfterChangeFactor = 2;
 /** A round that takes long says so again, or another master takes it for dead. */
 const announceEveryMs = 120_000;
 
@@ -171,8 +172,11 @@ export class Pruner implements Component {
 export function dueInMs(pruned: PrunedValue | undefined, changed: number, nowMs: number): number {
   // What is begun in the future was so by a clock that was wrong.
   if (pruned === undefined || pruned.begunAt > nowMs + roundEveryMs) return 0;
-  const gapMs = Math.max(minGapMs, (pruned.last?.tookMs ?? 0) * gapFactor);
-  const everyMs = changed > pruned.seen ? gapMs : Math.max(roundEveryMs, gapMs);
+  const tookMs = pruned.last?.tookMs ?? 0;
+  const everyMs =
+    changed > pruned.seen
+      ? Math.max(minGapMs, tookMs * restAfterChangeFactor)
+      : Math.max(roundEveryMs, tookMs * restFactor);
   return pruned.begunAt + everyMs - nowMs;
 }
 

@@ -51,7 +51,7 @@ describe('retention at a master', () => {
   };
   const waitForRows = (job: string, count: number) =>
     waitFor(async () => (await idsOf(job)).length === count, {
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
       describe: () => `${job} has ${count} rows`,
     });
 
