@@ -22,7 +22,9 @@ import { withOpenApi } from './api/openapi-routes.ts';
 import { orderAnswerRoutes } from './api/order-answer-routes.ts';
 import { ordersRoutes } from './api/orders-routes.ts';
 import { outputRoutes } from './api/output-routes.ts';
+import { outputSearchRoutes } from './api/output-search-routes.ts';
 import { runsRoutes } from './api/runs-routes.ts';
+import { statsRoutes } from './api/stats-routes.ts';
 import { CalendarEditor } from './calendars/calendar-editor.ts';
 import { CalendarUses } from './calendars/calendar-uses.ts';
 import type { MasterConfig } from './config.ts';
@@ -144,6 +146,8 @@ export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
       ...orderAnswerRoutes({ link, openFires, store }),
       ...runsRoutes(parts),
       ...outputRoutes(parts),
+      ...outputSearchRoutes(parts),
+      ...statsRoutes(parts),
       ...meshRoutes(parts),
       ...retentionRoutes({ link, storage, editor: new RetentionEditor(etcd, keys) }),
       ...healthRoutes(parts),

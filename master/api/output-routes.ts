@@ -58,7 +58,7 @@ export function outputRoutes(deps: RunsDeps): Route[] {
         200: {
           description: 'Chunks from there on, whole ones, about limitBytes.',
           schema: outputPageShape,
-          otherType: 'text/plain',
+          otherTypes: ['text/plain'],
         },
         206: { description: 'The bytes of a Range.', type: 'text/plain', schema: z.string() },
       },

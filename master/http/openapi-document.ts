@@ -101,7 +101,7 @@ function partParameters(
 }
 
 function responseOf(reply: ReplyDoc, schemaOf: ToSchema): Json {
-  const { description, schema, type = 'application/json', otherType, headers } = reply;
+  const { description, schema, type = 'application/json', otherTypes = [], headers } = reply;
   return {
     description,
     ...(headers === undefined
@@ -119,7 +119,9 @@ function responseOf(reply: ReplyDoc, schemaOf: ToSchema): Json {
       : {
           content: {
             [type]: { schema: schemaOf(schema, 'output') },
-            ...(otherType === undefined ? {} : { [otherType]: { schema: { type: 'string' } } }),
+            ...Object.fromEntries(
+              otherTypes.map((other) => [other, { schema: { type: 'string' } }]),
+            ),
           },
         }),
   };

@@ -16,8 +16,8 @@ export interface ReplyDoc {
   readonly schema?: z.ZodType;
   /** Default `application/json`. */
   readonly type?: string;
-  /** Answered under this type as well, with content that has no schema. */
-  readonly otherType?: string;
+  /** Answered under these types as well, with content that has no schema. */
+  readonly otherTypes?: readonly string[];
   readonly headers?: Readonly<Record<string, string>>;
 }
 

@@ -8,7 +8,8 @@ import { outcomes } from './records.ts';
 import type { RowState } from './row-parts.ts';
 
 const dayMs = 86_400_000;
-const maxDays = 400;
+/** Of a window. */
+export const maxDays = 400;
 const maxCountedJobs = 1_000;
 const maxTimedJobs = 50;
 const maxTimedRuns = 1_000;

@@ -67,7 +67,7 @@ export class MasterClient {
     });
     const text = await response.text();
     const type = response.headers.get('content-type') ?? '';
-    const body: unknown = type.includes('json') && text !== '' ? JSON.parse(text) : undefined;
+    const body: unknown = /[/+]json\b/.test(type) && text !== '' ? JSON.parse(text) : undefined;
     this.#hold(method, path, response, type, body);
     return { status: response.status, headers: response.headers, body, text };
   }
