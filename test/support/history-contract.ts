@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isCronmeshError } from '../../shared/errors.ts';
+import { describeBetween } from './history-contract-between.ts';
 import { describeMerging } from './history-contract-merging.ts';
 import { describeOutput } from './history-contract-output.ts';
 import { describeQueries } from './history-contract-queries.ts';
@@ -20,6 +21,7 @@ export function describeHistoryStore(name: string, makeStore: MakeStore): void {
     describeOutput(makeStore);
     describeStats(makeStore);
     describeRetention(makeStore);
+    describeBetween(makeStore);
 
     it('starts and stops any number of times, and refuses calls once stopped', async () => {
       await withStore(makeStore, async (store) => {
