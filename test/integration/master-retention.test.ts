@@ -36,7 +36,7 @@ describe('retention at a master', () => {
   let other: MasterClient;
 
   before(async () => {
-    rig = await MasterRig.start();
+    rig = await MasterRig.start(undefined, true);
     client = await rig.master();
     other = await rig.master();
   });

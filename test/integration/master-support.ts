@@ -149,8 +149,10 @@ export class MasterRig {
     this.store = openHistory(this.history, { logger: this.logger, clock: systemClock });
   }
 
-  static async start(history?: string): Promise<MasterRig> {
+  /** History of any age is kept, unless `prunes`: samples are of years ago. */
+  static async start(history?: string, prunes = false): Promise<MasterRig> {
     const rig = new MasterRig(await startEtcd(), history);
+    if (!prunes) await rig.put(rig.keys.setting('history'), { maxAgeDays: 36_500 });
     await rig.store.start();
     return rig;
   }
