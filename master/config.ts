@@ -9,9 +9,9 @@ import {
   historyField,
   listenField,
   logLevelField,
-  prefixField,
 } from '../shared/config/common.ts';
 import { fieldNotes } from '../shared/config/fields.ts';
+import { cellsField, checkCells, masterPrefixField } from './cells/cell-settings.ts';
 
 export const masterSchema = z
   .strictObject({
@@ -19,7 +19,8 @@ export const masterSchema = z
     etcdCa: etcdCaField,
     etcdCert: etcdCertField,
     etcdKey: etcdKeyField,
-    prefix: prefixField,
+    prefix: masterPrefixField,
+    cells: cellsField,
     history: historyField,
     listen: listenField
       .prefault('127.0.0.1:8090')
@@ -45,6 +46,7 @@ export const masterSchema = z
       .register(fieldNotes, { placeholder: 'COUNT' }),
     logLevel: logLevelField,
   })
-  .superRefine(checkEtcdTls);
+  .superRefine(checkEtcdTls)
+  .superRefine(checkCells);
 
 export type MasterConfig = Readonly<z.output<typeof masterSchema>>;

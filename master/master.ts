@@ -1,5 +1,5 @@
 /**
- * One master: etcd, the live view of it, history, and the HTTP server over them. It keeps no state of
+ * One master: etcd, the mesh or the cells it serves, and the HTTP server over them. It keeps no state of
  * its own, so any number of them may run side by side. It starts without etcd or the store being
  * there, and says so at /readyz until they are.
  */
@@ -9,26 +9,15 @@ import { formatListen, isLoopback, type ListenAddress } from '../shared/config/c
 import { readEtcdCredentials } from '../shared/config/etcd-tls.ts';
 import { createEtcd } from '../shared/etcd/create-etcd.ts';
 import { readServerDate } from '../shared/etcd/server-date.ts';
-import { openHistory } from '../shared/history/open-history.ts';
 import { once, Releasers, type Component } from '../shared/lifecycle.ts';
 import type { Logger } from '../shared/log.ts';
 import { packageRoot, productVersion } from '../shared/package-root.ts';
-import { createKeys } from '../shared/protocol/keys.ts';
-import { calendarsRoutes } from './api/calendars-routes.ts';
-import { healthRoutes } from './api/health-routes.ts';
-import { jobsRoutes } from './api/jobs-routes.ts';
-import { meshRoutes } from './api/mesh-routes.ts';
-import { withOpenApi } from './api/openapi-routes.ts';
-import { orderAnswerRoutes } from './api/order-answer-routes.ts';
-import { ordersRoutes } from './api/orders-routes.ts';
-import { outputRoutes } from './api/output-routes.ts';
-import { outputSearchRoutes } from './api/output-search-routes.ts';
-import { runsRoutes } from './api/runs-routes.ts';
-import { statsRoutes } from './api/stats-routes.ts';
-import { CalendarEditor } from './calendars/calendar-editor.ts';
-import { CalendarUses } from './calendars/calendar-uses.ts';
+import { meshPlaces } from './cells/cell-settings.ts';
+import { createCell } from './cells/cell.ts';
+import { routesOf } from './cells/served-cells.ts';
 import type { MasterConfig } from './config.ts';
 import { createApp } from './http/app.ts';
+import { serveConsole } from './http/console-files.ts';
 import { EventStreams } from './http/event-stream.ts';
 import { RequestCounter } from './http/http-metrics.ts';
 import { HttpServer } from './http/http-server.ts';
@@ -36,26 +25,7 @@ import { createDispatch } from './http/router.ts';
 import type { Route } from './http/route.ts';
 import { createSiteGuard } from './http/site-guard.ts';
 import { StaticFiles } from './http/static-files.ts';
-import { HeldUpJobs } from './jobs/held-up-jobs.ts';
-import { JobEditor } from './jobs/job-editor.ts';
-import { JobIndex } from './jobs/job-index.ts';
-import { JobQueries } from './jobs/job-query.ts';
-import { JobSearch } from './jobs/job-search.ts';
-import { NextTicks } from './jobs/next-ticks.ts';
-import { RunRequests } from './jobs/run-requests.ts';
 import { FleetTime } from './live/fleet-time.ts';
-import { ChangeHub } from './live/change-hub.ts';
-import { MeshLink } from './live/mesh-link.ts';
-import { writeUnderCluster } from './live/restore-sight.ts';
-import { StoreHealth } from './live/store-health.ts';
-import { LastRuns } from './runs/last-runs.ts';
-import { Pruner } from './retention/pruner.ts';
-import { retentionRoutes } from './retention/retention-routes.ts';
-import { RetentionEditor } from './retention/retention-editor.ts';
-import { StorageBook } from './retention/storage-book.ts';
-import { OpenFires } from './runs/open-fires.ts';
-import { OutputFeeds } from './runs/output-feed.ts';
-import { WatchMarks } from './runs/watch-marks.ts';
 
 export interface MasterDeps {
   readonly logger: Logger;
@@ -79,91 +49,16 @@ export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
     logger,
     serverDateMs: () => readServerDate({ endpoints: config.etcd, ...tls }),
   });
-  const store = openHistory(config.history, { logger, clock });
-  const client = createEtcd({
-    endpoints: config.etcd,
-    clock,
-    random,
-    logger,
-    ...tls,
-  });
-  const keys = createKeys(config.prefix);
-  const link = new MeshLink(client, keys, clock);
-  const etcd = writeUnderCluster(client, keys, link);
-  const index = new JobIndex(link.view);
-  const search = new JobSearch(index);
-  const openFires = new OpenFires(link.view);
-  const nextTicks = new NextTicks(link.view);
-  const calendarUses = new CalendarUses(link.view);
-  const heldUp = new HeldUpJobs(link.view, calendarUses, clock);
-  const editor = new JobEditor(etcd, keys, clock);
+  const client = createEtcd({ endpoints: config.etcd, clock, random, logger, ...tls });
   const streams = new EventStreams(clock, config.maxStreams);
-  const hub = new ChangeHub(link, clock);
-  const marks = new WatchMarks(client, keys, clock, logger);
-  const feeds = new OutputFeeds({ store, openFires, marks, clock, logger });
   const requests = new RequestCounter();
-  const storeHealth = new StoreHealth(store, clock);
-  const storage = new StorageBook(store, clock);
-  const pruner = new Pruner({
-    etcd: client,
-    keys,
-    link,
-    store,
-    clock,
-    random,
-    logger,
-    onRound: (rows) => storage.noteRound(rows),
-  });
-  const lastRuns = new LastRuns({ view: link.view, store, storeHealth, clock });
-  const parts = {
-    version: productVersion(),
-    etcd,
-    link,
-    index,
-    openFires,
-    nextTicks,
-    editor,
-    store,
-    streams,
-    hub,
-    feeds,
-    requests,
-    clock,
-    storeHealth,
-    storage,
-    lastRuns,
-    queries: new JobQueries({ index, search, nextTicks, heldUp }),
-    calendarUses,
-    heldUp,
-    calendarEditor: new CalendarEditor(etcd, keys, link, calendarUses),
-  };
-  const runRequests = new RunRequests(etcd, keys, editor, clock, random);
-  const routes = withOpenApi(
-    [
-      ...jobsRoutes(parts),
-      ...calendarsRoutes(parts),
-      ...ordersRoutes({ link, openFires, store, requests: runRequests }),
-      ...orderAnswerRoutes({ link, openFires, store }),
-      ...runsRoutes(parts),
-      ...outputRoutes(parts),
-      ...outputSearchRoutes(parts),
-      ...statsRoutes(parts),
-      ...meshRoutes(parts),
-      ...retentionRoutes({ link, storage, editor: new RetentionEditor(etcd, keys) }),
-      ...healthRoutes(parts),
-    ],
-    productVersion(),
+  const cells = meshPlaces(config).map((place) =>
+    createCell(place, { client, streams, clock, random, logger }),
   );
+  const routes = routesOf(cells, { version: productVersion(), etcd: client, streams, requests });
   const files = new StaticFiles(join(packageRoot(), 'webroot', 'dist'));
   const app = createApp({
-    dispatch: createDispatch(routes, ({ path, req: { headers } }) =>
-      files.serve({
-        path,
-        accept: headers.accept,
-        acceptEncoding: headers['accept-encoding']?.toString(),
-        ifNoneMatch: headers['if-none-match'],
-      }),
-    ),
+    dispatch: createDispatch(routes, serveConsole(files, cells[0]?.place.name)),
     guard: createSiteGuard(config.listen.host, config.allowedHosts),
     requests,
     clock,
@@ -180,14 +75,10 @@ export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
     );
 
   const start = async (): Promise<void> => {
-    releasers.add('etcd', () => etcd.close());
+    releasers.add('etcd', () => client.close());
     for (const [name, component] of [
       ['fleet time', clock],
-      ['history', store],
-      ['view', link],
-      ['feeds', feeds],
-      ['hub', hub],
-      ['pruner', pruner],
+      ...cells.flatMap(({ components }) => components),
       ['server', server],
       // Stopped before the server, which waits for what is under way: a stream never ends by itself.
       ['streams', streams],
@@ -207,10 +98,7 @@ export function createMaster(config: MasterConfig, deps: MasterDeps): Master {
     routes,
     start: once(start),
     stop: once(async () => {
-      lastRuns.stop();
-      search.stop();
-      index.stop();
-      openFires.stop();
+      for (const cell of cells) cell.release();
       await release();
     }),
     get address() {

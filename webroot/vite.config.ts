@@ -16,5 +16,10 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
   },
-  server: { proxy: { '/api': 'http://127.0.0.1:8090' } },
+  server: {
+    proxy: {
+      '/api': 'http://127.0.0.1:8090',
+      '^/cells/[^/]+/api/': 'http://127.0.0.1:8090',
+    },
+  },
 });

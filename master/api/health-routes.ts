@@ -1,29 +1,13 @@
-/** `/livez`, `/readyz`, `/metrics`: for supervisors, load balancers and Prometheus. */
+/**
+ * `/livez`, `/readyz`, `/metrics`: for supervisors, load balancers and Prometheus. They are about the
+ * whole process: where it serves several cells, about all of them, each by its name.
+ */
 import { z } from 'zod';
-import type { Clock } from '../../shared/clock.ts';
 import type { Etcd } from '../../shared/etcd/port.ts';
-import type { EventStreams } from '../http/event-stream.ts';
-import { renderMetric, type RequestCounter } from '../http/http-metrics.ts';
 import { defineRoute, type Route } from '../http/route.ts';
-import type { JobIndex } from '../jobs/job-index.ts';
-import type { MeshLink } from '../live/mesh-link.ts';
-import type { StoreHealth } from '../live/store-health.ts';
-import type { StorageBook } from '../retention/storage-book.ts';
-import type { OpenFires } from '../runs/open-fires.ts';
+import { cellPart, type CellHealth, type HealthDeps } from './health-parts.ts';
+import { metricsText } from './metrics-text.ts';
 import { readinessShape, type Shape } from './shapes.ts';
-
-export interface HealthDeps {
-  readonly version: string;
-  readonly etcd: Etcd;
-  readonly link: MeshLink;
-  readonly index: JobIndex;
-  readonly openFires: OpenFires;
-  readonly storeHealth: StoreHealth;
-  readonly storage: StorageBook;
-  readonly streams: EventStreams;
-  readonly requests: RequestCounter;
-  readonly clock: Clock;
-}
 
 const pingTimeoutMs = 1_500;
 
@@ -69,19 +53,33 @@ export function healthRoutes(deps: HealthDeps): Route[] {
   ];
 }
 
-async function readinessOf({
-  etcd,
+type Readiness = Shape<typeof readinessShape>;
+
+async function readinessOf({ etcd, cells }: HealthDeps): Promise<Readiness> {
+  const [etcdReason, ...checks] = await Promise.all([pingReason(etcd), ...cells.map(checksOf)]);
+  const all = [
+    { name: 'etcd', ok: etcdReason === undefined, ...reasonPart(etcdReason) } as const,
+    ...checks.flat(),
+  ];
+  const failed = new Set(all.flatMap(({ name, ok }) => (ok ? [] : name)));
+  const isReady = !failed.has('etcd') && !failed.has('view');
+  return { status: !isReady ? 'not-ready' : failed.size === 0 ? 'ready' : 'degraded', checks: all };
+}
+
+async function checksOf({
+  name,
   link,
   storeHealth,
   storage,
-}: HealthDeps): Promise<Shape<typeof readinessShape>> {
-  const [etcdReason, store] = await Promise.all([pingReason(etcd), storeHealth.check()]);
+}: CellHealth): Promise<Readiness['checks']> {
+  const store = await storeHealth.check();
   const isCurrent = link.status.etcd === 'ok';
   const { damage } = storage;
-  const checks: Shape<typeof readinessShape>['checks'] = [
-    { name: 'etcd', ok: etcdReason === undefined, ...reasonPart(etcdReason) },
+  const cell = cellPart(name);
+  return [
     {
       name: 'view',
+      ...cell,
       ok: isCurrent,
       ...reasonPart(
         isCurrent
@@ -91,16 +89,19 @@ async function readinessOf({
             : 'etcd was not read yet',
       ),
     },
-    { name: 'store', ok: store.ok && damage === undefined, ...reasonPart(store.reason ?? damage) },
+    {
+      name: 'store',
+      ...cell,
+      ok: store.ok && damage === undefined,
+      ...reasonPart(store.reason ?? damage),
+    },
     {
       name: 'restore',
+      ...cell,
       ok: link.restoreReason === undefined,
       ...reasonPart(link.restoreReason),
     },
   ];
-  const isReady = etcdReason === undefined && isCurrent;
-  const isWhole = store.ok && damage === undefined && link.restoreReason === undefined;
-  return { status: !isReady ? 'not-ready' : isWhole ? 'ready' : 'degraded', checks };
 }
 
 function reasonPart(reason: string | undefined): { readonly reason?: string } {
@@ -116,35 +117,4 @@ async function pingReason(etcd: Etcd): Promise<string | undefined> {
       ? error.message
       : `no answer within ${pingTimeoutMs} ms`;
   }
-}
-
-function metricsText(deps: HealthDeps): string {
-  const { version, link, index, openFires, streams, requests } = deps;
-  const workers = { ready: 0, draining: 0, blocked: 0 };
-  for (const { value } of link.view.snapshot.workers.values()) workers[value.state]++;
-  const [paused, quarantined] = [index.count('paused'), index.count('quarantined')];
-  const build = { version, node: process.version };
-  return [
-    renderMetric('cronmesh_build_info', 'gauge', 'Always 1.', [{ labels: build, value: 1 }]),
-    renderMetric('cronmesh_jobs', 'gauge', 'Jobs, by what stands in the way of their schedule.', [
-      { labels: { kind: 'active' }, value: index.total - paused - quarantined },
-      { labels: { kind: 'paused' }, value: paused },
-      { labels: { kind: 'quarantined' }, value: quarantined },
-    ]),
-    renderMetric('cronmesh_open_fires', 'gauge', 'Runs under way.', [{ value: openFires.count }]),
-    renderMetric(
-      'cronmesh_workers',
-      'gauge',
-      'Workers that are alive, by state.',
-      Object.entries(workers).map(([state, value]) => ({ labels: { state }, value })),
-    ),
-    renderMetric('cronmesh_view_connected', 'gauge', '1 while the view of etcd is current.', [
-      { value: link.status.etcd === 'ok' ? 1 : 0 },
-    ]),
-    renderMetric('cronmesh_live_streams', 'gauge', 'Open server-sent-event streams.', [
-      { value: streams.count },
-    ]),
-    deps.storage.render(),
-    requests.render(),
-  ].join('');
 }

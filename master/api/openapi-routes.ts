@@ -4,7 +4,8 @@ import { openApiDocument } from '../http/openapi-document.ts';
 import { ok } from '../http/reply.ts';
 import { defineRoute, type Route } from '../http/route.ts';
 
-export function withOpenApi(routes: readonly Route[], version: string): Route[] {
+/** `server` is the path below which they will stand, when that is not the root. */
+export function withOpenApi(routes: readonly Route[], version: string, server?: string): Route[] {
   let document: unknown;
   const all: Route[] = [
     ...routes,
@@ -17,7 +18,7 @@ export function withOpenApi(routes: readonly Route[], version: string): Route[] 
         200: { description: 'OpenAPI 3.1.', schema: z.looseObject({ openapi: z.string() }) },
       },
       handle: async () => {
-        document ??= openApiDocument(all, version);
+        document ??= openApiDocument(all, version, server);
         return ok(document, { 'Cache-Control': 'no-cache' });
       },
     }),

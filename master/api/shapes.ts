@@ -376,9 +376,25 @@ export const readinessShape = z
     checks: z.array(
       z.strictObject({
         name: z.enum(['etcd', 'store', 'view', 'restore']),
+        cell: z.string().exactOptional(),
         ok: z.boolean(),
         reason: z.string().exactOptional(),
       }),
     ),
   })
   .meta({ id: 'Readiness' });
+
+export const cellListShape = z
+  .strictObject({
+    items: z.array(
+      z.strictObject({
+        name: z.string(),
+        prefix: z.string(),
+        jobs: count,
+        running: count,
+        etcd: z.enum(['ok', 'stale']),
+        etcdSince: epochMs,
+      }),
+    ),
+  })
+  .meta({ id: 'CellList' });

@@ -85,7 +85,8 @@ function note(parts: AppParts, context: Context, requestId: string, tookMs: numb
   const { dispatch, requests, logger } = parts;
   const { method, path, status } = context;
   const known = method === 'HEAD' || method === 'OPTIONS' || /^(GET|PUT|POST|DELETE)$/.test(method);
-  requests.count(known ? method : 'other', dispatch.patternOf(path) ?? 'other', status);
+  const found = dispatch.routeAt(path);
+  requests.count(known ? method : 'other', found?.pattern ?? 'other', status, found?.cell);
   const fields = { method, path, status, requestId, tookMs: Math.round(tookMs) };
   const isEdit = status < 400 && /^(PUT|POST|DELETE)$/.test(method);
   if (isEdit) logger.info({ ...fields, by: context.req.socket.remoteAddress }, 'request');

@@ -21,12 +21,20 @@ function escapeLabel(text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }
 
-/** Requests answered, by route and class of status: as many series as there are routes, times five. */
+/**
+ * Requests answered, by route, class of status and, where there are cells, cell: as many series as
+ * there are routes in all, times five.
+ */
 export class RequestCounter {
   readonly #counts = new Map<string, { labels: Record<string, string>; value: number }>();
 
-  count(method: string, route: string, status: number): void {
-    const labels = { method, route, status: `${Math.floor(status / 100)}xx` };
+  count(method: string, route: string, status: number, cell?: string): void {
+    const labels = {
+      method,
+      route,
+      status: `${Math.floor(status / 100)}xx`,
+      ...(cell === undefined ? {} : { cell }),
+    };
     const key = Object.values(labels).join(' ');
     const known = this.#counts.get(key);
     if (known === undefined) this.#counts.set(key, { labels, value: 1 });

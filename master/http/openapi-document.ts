@@ -9,7 +9,8 @@ import type { ReplyDoc, Route } from './route.ts';
 
 type Json = Record<string, unknown>;
 
-export function openApiDocument(routes: readonly Route[], version: string): Json {
+/** `server` is the path below which all of them stand; default the root. */
+export function openApiDocument(routes: readonly Route[], version: string, server?: string): Json {
   const components: Json = {};
   const schemaOf = (schema: z.ZodType, io: 'input' | 'output'): Json =>
     hoist(
@@ -62,6 +63,7 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
       description:
         'Times are epoch milliseconds. Every answer has an X-Request-Id. Refusals are problem documents (RFC 9457).',
     },
+    ...(server === undefined ? {} : { servers: [{ url: server }] }),
     paths: Object.fromEntries(paths),
     components: { schemas: components },
   };

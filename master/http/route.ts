@@ -31,6 +31,8 @@ interface RouteDoc {
   readonly method: Method;
   /** `/api/v1/jobs/:name`. */
   readonly path: string;
+  /** The cell that it is of, where there are cells; its path begins with the cell's then. */
+  readonly cell?: string;
   readonly summary: string;
   readonly tag: string;
   readonly headers?: readonly HeaderDoc[];

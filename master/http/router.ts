@@ -6,14 +6,15 @@ import { Readable } from 'node:stream';
 import Router from '@koa/router';
 import type { Context } from 'koa';
 import { CronmeshError, renderGot } from '../../shared/errors.ts';
+import { cellIn, withoutCell } from './cell-paths.ts';
 import { readJsonBody } from './json-body.ts';
 import { readQuery } from './query.ts';
 import { Refusal, type Reply } from './reply.ts';
 import type { RawCall, Route } from './route.ts';
 
 export interface Dispatch {
-  /** The path pattern of the route that matches, for metrics; undefined when none does. */
-  patternOf(path: string): string | undefined;
+  /** The route that matches, for metrics, by its pattern inside its cell; undefined when none does. */
+  routeAt(path: string): { readonly pattern: string; readonly cell?: string } | undefined;
   /** Answers what the table names; everything else goes on to `rest`. */
   readonly routes: ReturnType<Router['routes']>;
   rest(context: Context): Promise<void>;
@@ -25,18 +26,24 @@ export function createDispatch(
   serveFile: (context: Context) => Promise<Reply | undefined>,
 ): Dispatch {
   const router = new Router({ sensitive: true, strict: true });
+  const cells = new Set(routes.flatMap(({ cell }) => cell ?? []));
   for (const route of routes) {
     router.register(route.path, [route.method], (context) => answer(route, context));
   }
   return {
     routes: router.routes(),
-    patternOf: (path) => {
+    routeAt: (path) => {
       const pattern = router.match(path, '').path[0]?.path;
-      return typeof pattern === 'string' ? pattern : undefined;
+      if (typeof pattern !== 'string') return undefined;
+      const cell = cellIn(pattern);
+      return { pattern: withoutCell(pattern), ...(cell === undefined ? {} : { cell }) };
     },
     rest: async (context) => {
       const { path, method } = context;
-      const isFile = path !== '/api' && !path.startsWith('/api/');
+      const cell = cellIn(path);
+      if (cell !== undefined && !cells.has(cell)) throw noSuchCell(cell, cells);
+      const inside = withoutCell(path);
+      const isFile = inside !== '/api' && !inside.startsWith('/api/');
       const others = router.match(path, method).path.flatMap((layer) => layer.methods);
       const methods = others.length === 0 && isFile ? ['GET', 'HEAD'] : others;
       if (methods.length > 0 && !methods.includes(method)) {
@@ -112,6 +119,11 @@ function refuseMethod(context: Context, methods: readonly string[]): void {
     }),
     { Allow: allow },
   );
+}
+
+function noSuchCell(cell: string, cells: ReadonlySet<string>): CronmeshError {
+  const there = cells.size === 0 ? '' : `; there are ${[...cells].join(', ')}`;
+  return new CronmeshError('not-found', `There is no cell ${renderGot(cell)} here${there}`);
 }
 
 function notThere(context: Context): CronmeshError {

@@ -5,7 +5,6 @@
 import type { Clock } from '../../shared/clock.ts';
 import type { HistoryStore } from '../../shared/history/port.ts';
 import type { StorageUse } from '../../shared/history/prune.ts';
-import { renderMetric } from '../http/http-metrics.ts';
 
 const useHoldsMs = 60_000;
 /** For whoever only looks at the metrics, which come again and again. */
@@ -75,32 +74,16 @@ export class StorageBook {
     return `the store is damaged: ${this.#check.problems[0] ?? 'no details'}`;
   }
 
-  /** Prometheus text, of what was known last; when that is old, the next one is newer. */
-  render(): string {
+  /** What was known last, for metrics; when that is old, the next one is newer. */
+  latest(): StorageUse | undefined {
     const isOld = this.#clock.monotonicMs() - (this.#use?.atMs ?? -Infinity) > shownForMs;
     if (isOld) this.use().catch(() => undefined);
-    const pruned = renderMetric(
-      'cronmesh_history_pruned_rows_total',
-      'counter',
-      'Rows of history that this master deleted because they were not to be kept longer.',
-      [{ value: this.#rowsPruned }],
-    );
-    if (this.#known === undefined) return pruned;
-    const { bytes, freeBytes, rows } = this.#known;
-    const kinds = [
-      { labels: { kind: 'total' }, value: bytes },
-      ...(freeBytes === undefined ? [] : [{ labels: { kind: 'free' }, value: freeBytes }]),
-    ];
-    return [
-      pruned,
-      renderMetric(
-        'cronmesh_history_bytes',
-        'gauge',
-        'What history takes on disk with its indexes, and what of that is free for new rows.',
-        kinds,
-      ),
-      renderMetric('cronmesh_history_rows', 'gauge', 'Rows of history.', [{ value: rows }]),
-    ].join('');
+    return this.#known;
+  }
+
+  /** What this master has deleted. */
+  get rowsPruned(): number {
+    return this.#rowsPruned;
   }
 
   async #begin(): Promise<void> {

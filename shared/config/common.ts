@@ -14,6 +14,7 @@ export const settingVariables = {
   CRONMESH_ETCD_CERT: 'etcdCert',
   CRONMESH_ETCD_KEY: 'etcdKey',
   CRONMESH_PREFIX: 'prefix',
+  CRONMESH_CELLS: 'cells',
   CRONMESH_HISTORY: 'history',
   CRONMESH_LISTEN: 'listen',
   CRONMESH_ALLOWED_HOSTS: 'allowedHosts',
@@ -59,13 +60,17 @@ export const etcdCaField = fileField('PEM file of the authority that signed etcd
 export const etcdCertField = fileField('PEM file of the certificate shown to etcd.');
 export const etcdKeyField = fileField('PEM file of that certificate’s key.');
 
-export const prefixField = z
+export const prefixSchema = z
   .string()
   .refine((text) => /^\/[^\s\0]*[^\s\0/]$/.test(text) && !text.includes('//'), {
     error: 'is not a key prefix',
     params: { expected: 'a path that begins with "/" and does not end with it, such as "/cron"' },
-  })
-  .default('/cron')
+  });
+
+export const defaultPrefix = '/cron';
+
+export const prefixField = prefixSchema
+  .default(defaultPrefix)
   .describe('All keys of this mesh stand below it.')
   .register(fieldNotes, { placeholder: '/PATH' });
 

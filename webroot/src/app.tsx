@@ -2,6 +2,7 @@
 import { QueryClientProvider } from '@tanstack/react-query';
 import { lazy, Suspense, useCallback, useEffect, useRef, useState } from 'react';
 import { type AroundNavHandler, Route, Router, Switch, useLocation } from 'wouter';
+import { basePath } from './api/cell.ts';
 import { createQueryClient } from './api/queries.ts';
 import { JobsPage } from './jobs/jobs-page.tsx';
 import { connectionStore } from './live/connection.ts';
@@ -57,7 +58,7 @@ export function App() {
   }, []);
   return (
     <QueryClientProvider client={queryClient}>
-      <Router aroundNav={aroundNav}>
+      <Router base={basePath()} aroundNav={aroundNav}>
         <Rooms />
       </Router>
       <ConfirmDialog />
@@ -67,9 +68,9 @@ export function App() {
   );
 }
 
-/** The router half-decodes the path; names that were put by hand may hold anything, so it is read raw. */
+/** Counted inside the cell. The router half-decodes the path; names that were put by hand may hold anything, so it is read raw. */
 function pathSegment(index: number): string {
-  const segment = location.pathname.split('/')[index] ?? '';
+  const segment = location.pathname.slice(basePath().length).split('/')[index] ?? '';
   try {
     return decodeURIComponent(segment);
   } catch {

@@ -4,6 +4,7 @@
  */
 import { serverClock } from '../live/server-clock.ts';
 import { ApiError } from './api-error.ts';
+import { basePath } from './cell.ts';
 import type { FieldError } from './shapes.ts';
 
 const defaultTimeoutMs = 15_000;
@@ -14,6 +15,8 @@ export interface RequestOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
   readonly timeoutMs?: number;
+  /** Asked of the master as a whole, not of the cell that this tab shows. */
+  readonly ofMaster?: boolean;
 }
 
 /** Throws ApiError; an abort through `signal` is passed on as it is. */
@@ -40,7 +43,8 @@ async function send(path: string, accept: string, options: RequestOptions): Prom
   const sentAt = Date.now();
   let response: Response;
   try {
-    response = await fetch(`/api/v1${path}`, init);
+    const base = options.ofMaster === true ? '' : basePath();
+    response = await fetch(`${base}/api/v1${path}`, init);
   } catch (error) {
     if (options.signal?.aborted) throw error;
     const code = timeout.aborted ? 'timed-out' : 'unreachable';

@@ -12,6 +12,7 @@ import type { JobFilter, RunFilter } from './filters.ts';
 import type {
   CalendarDetail,
   CalendarList,
+  CellList,
   JobDetail,
   JobList,
   Overview,
@@ -106,6 +107,13 @@ export function runQuery(id: string) {
       state.data && state.data.outcome === undefined ? openRefetchMs : fallbackRefetchMs,
   });
 }
+
+/** Only where there are cells. */
+export const cellsQuery = queryOptions({
+  queryKey: ['cells'] as const,
+  queryFn: ({ signal }) => request<CellList>('/cells', { signal, ofMaster: true }),
+  refetchInterval: fallbackRefetchMs,
+});
 
 export const workersQuery = queryOptions({
   queryKey: ['workers'] as const,

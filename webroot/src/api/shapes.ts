@@ -238,3 +238,17 @@ export interface Overview {
   /** The concerns in English, for other clients; the console says them itself. */
   readonly notes: readonly string[];
 }
+
+/** One mesh of several that this master serves. */
+export interface CellItem {
+  readonly name: string;
+  readonly prefix: string;
+  readonly jobs: number;
+  readonly running: number;
+  readonly etcd: 'ok' | 'stale';
+  readonly etcdSince: number;
+}
+
+export interface CellList {
+  readonly items: readonly CellItem[];
+}

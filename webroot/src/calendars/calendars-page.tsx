@@ -2,6 +2,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { Link } from 'wouter';
+import { apiUrl } from '../api/cell.ts';
 import { calendarsQuery } from '../api/queries.ts';
 import type { CalendarItem, CalendarList } from '../api/shapes.ts';
 import { commonMessages } from '../i18n/common-messages.ts';
@@ -120,7 +121,7 @@ const example = '{"mode":"exclude","dates":["01-01","12-24..12-26","sat","sun"]}
 function NoCalendars() {
   const text = useMessages(calendarsMessages);
   const curl = [
-    `curl -X PUT ${location.origin}/api/v1/calendars/holidays \\`,
+    `curl -X PUT ${apiUrl()}/calendars/holidays \\`,
     `  -H 'content-type: application/json' -H 'if-none-match: *' \\`,
     `  -d '${example}'`,
   ].join('\n');

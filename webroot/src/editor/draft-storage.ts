@@ -1,4 +1,5 @@
 /** Unsaved typing survives the browser's back button and a reload, in this tab only. */
+import { basePath } from '../api/cell.ts';
 import type { Draft } from './draft.ts';
 import { createPair, type Pair } from './pairs.ts';
 
@@ -8,7 +9,7 @@ interface StoredDraft {
   readonly draft: Draft;
 }
 
-const keyOf = (name: string | undefined): string => `cronmesh.draft.${name ?? ''}`;
+const keyOf = (name: string | undefined): string => `cronmesh${basePath()}.draft.${name ?? ''}`;
 
 export function storeDraft(name: string | undefined, stored: StoredDraft): void {
   try {

@@ -6,6 +6,7 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useCallback, useEffect } from 'react';
 import { Link, useSearchParams } from 'wouter';
 import { useJobActions } from '../actions/use-job-actions.ts';
+import { apiUrl } from '../api/cell.ts';
 import type { JobSort } from '../api/filters.ts';
 import { jobsQuery, overviewQuery } from '../api/queries.ts';
 import type { JobListItem } from '../api/shapes.ts';
@@ -192,7 +193,7 @@ function NoJobs({
     );
   }
   const curl = [
-    `curl -X PUT ${location.origin}/api/v1/jobs/hello \\`,
+    `curl -X PUT ${apiUrl()}/jobs/hello \\`,
     `  -H 'content-type: application/json' -H 'if-none-match: *' \\`,
     `  -d '${exampleJob}'`,
   ].join('\n');

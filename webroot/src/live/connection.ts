@@ -4,6 +4,7 @@
  * up (a proxy answered 502) is opened again with a growing pause; a master that cannot hear etcd
  * says so itself.
  */
+import { basePath } from '../api/cell.ts';
 import { createStore } from '../external-store.ts';
 import { anything, joinHints, readHint, type Hint, type Topic } from './hint.ts';
 import { serverClock } from './server-clock.ts';
@@ -103,7 +104,7 @@ export function createLiveStream(
     clearTimeout(reopenTimer);
     reopenTimer = undefined;
     source?.close();
-    const opened = new EventSource(`/api/v1/stream?topics=${topics.join(',')}`);
+    const opened = new EventSource(`${basePath()}/api/v1/stream?topics=${topics.join(',')}`);
     source = opened;
     opened.addEventListener('open', alive);
     opened.addEventListener('snapshot', alive);

@@ -3,6 +3,7 @@
  * parsed in slices so that megabytes never hold up the page. Subscribers are told at most once a
  * frame that there is more.
  */
+import { basePath } from '../api/cell.ts';
 import { TerminalText, type StreamName } from './terminal-text.ts';
 
 export interface FeedState {
@@ -85,7 +86,7 @@ export function createOutputFeed(runId: string, from: number, onEnd: () => void)
     reopenTimer = undefined;
     const resumeAt = queue.at(-1) === undefined ? nextOffset : endOfQueue();
     const opened = new EventSource(
-      `/api/v1/runs/${encodeURIComponent(runId)}/output/stream?from=${resumeAt}`,
+      `${basePath()}/api/v1/runs/${encodeURIComponent(runId)}/output/stream?from=${resumeAt}`,
     );
     source = opened;
     opened.addEventListener('open', wake);

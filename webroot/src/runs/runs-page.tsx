@@ -2,6 +2,7 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useCallback, useState } from 'react';
 import { Link, useSearchParams } from 'wouter';
+import { apiUrl } from '../api/cell.ts';
 import type { RunFilter } from '../api/filters.ts';
 import { jobsQuery, runsQuery, workersQuery } from '../api/queries.ts';
 import { historyMessages } from '../history/messages.ts';
@@ -233,7 +234,7 @@ function NoRuns({
       </Link>
       <CopyCommand
         label={text.emptyCommand}
-        command={`curl -X POST ${location.origin}/api/v1/jobs/hello/run -H 'content-type: application/json' -d '{}'`}
+        command={`curl -X POST ${apiUrl()}/jobs/hello/run -H 'content-type: application/json' -d '{}'`}
       />
     </EmptyState>
   );

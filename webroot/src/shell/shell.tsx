@@ -1,4 +1,4 @@
-/** The frame: rooms at the side (below on a phone), how fresh the page is, theme, language, help. */
+/** The frame: rooms at the side (below on a phone), which cell, how fresh the page is, theme, language, help. */
 import { type ReactNode } from 'react';
 import { Link, useLocation } from 'wouter';
 import { useStore } from '../external-store.ts';
@@ -6,6 +6,7 @@ import { setLanguage, useLanguage, useMessages } from '../i18n/language.ts';
 import { connectionStore } from '../live/connection.ts';
 import { Icon, type IconName } from '../ui/icon.tsx';
 import { BrandClock, ClockText } from './brand-clock.tsx';
+import { CellSwitch } from './cell-switch.tsx';
 import { shellMessages } from './messages.ts';
 import { StaleBanner } from './stale-banner.tsx';
 import { cycleTheme, themeStore } from './theme.ts';
@@ -31,6 +32,7 @@ export function Shell({ children, onHelp, onReconnect }: ShellProps) {
           <BrandClock live={connection.state === 'live' && fresh} />
           <span>cronmesh</span>
         </Link>
+        <CellSwitch />
         <nav aria-label={text.navigation}>
           <RailLink href="/" icon="jobs" label={text.jobs} rooms={['/', '/jobs']} />
           <RailLink href="/runs" icon="runs" label={text.runs} rooms={['/runs']} />

@@ -1,11 +1,14 @@
-/** Names the room in the tab and in the browser's history. */
+/** Names the room, and the cell where there are some, in the tab and in the browser's history. */
 import { useEffect } from 'react';
+import { currentCell } from '../api/cell.ts';
 
 export function usePageTitle(title: string): void {
   useEffect(() => {
-    document.title = `${title} · cronmesh`;
+    const cell = currentCell();
+    const product = cell === undefined ? 'cronmesh' : `${cell} · cronmesh`;
+    document.title = `${title} · ${product}`;
     return () => {
-      document.title = 'cronmesh';
+      document.title = product;
     };
   }, [title]);
 }
