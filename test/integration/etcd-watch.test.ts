@@ -91,7 +91,7 @@ describe('a mirror', { concurrency: true }, () => {
           [`${prefix}d`, '1'],
         ],
       );
-      assert.ok(recorder.isConnected);
+      await recorder.until('connected', () => recorder.isConnected);
     });
   });
 

@@ -35,7 +35,7 @@ const inheritance = [
   'cat /proc/self/limits /proc/self/cgroup /proc/self/oom_score_adj',
   'cut -d" " -f18,19,40,41 /proc/self/stat',
   'cat /proc/$$/cmdline | tr "\\0" "\\n" | tail -n +1 | head -n 2',
-  'for fd in /proc/$$/fd/*; do n=${fd##*/}; echo $n $(readlink $fd | cut -c1-9); done',
+  'for fd in /proc/$$/fd/*; do n=${fd##*/}; echo $n $(readlink $fd | cut -c1-9 | tr -d 0-9); done',
   'cat /proc/$$/fdinfo/[012] | grep flags',
   'env -0 | sort -z | tr "\\0" "\\n"',
   'printf "%s" "$STRANGE" | od -c',

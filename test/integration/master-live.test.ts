@@ -122,19 +122,19 @@ describe('live view of a master', () => {
 
   test('there is an end to how many streams one master serves', async () => {
     const limit = 20;
-    const client = await rig.master({ maxStreams: limit });
+    const small = await rig.master({ maxStreams: limit });
     const readers: EventReader[] = [];
     while (readers.length < limit) {
-      readers.push(await EventReader.open(`${client.url}/api/v1/stream`));
+      readers.push(await EventReader.open(`${small.url}/api/v1/stream`));
     }
-    const refused = await client.ask('/api/v1/stream');
+    const refused = await small.ask('/api/v1/stream');
     assert.equal(refused.status, 503);
     assert.equal(refused.headers.get('retry-after'), '1');
     assert.equal(fieldOf(refused.body, 'code'), 'busy');
-    await client.expect(200, '/livez');
+    await small.expect(200, '/livez');
     for (const reader of readers) reader.close();
     await waitFor(
-      async () => /^cronmesh_live_streams 0$/m.test((await client.ask('/metrics')).text),
+      async () => /^cronmesh_live_streams 0$/m.test((await small.ask('/metrics')).text),
       { timeoutMs: 5_000, describe: () => 'streams of clients that left are forgotten' },
     );
   });
