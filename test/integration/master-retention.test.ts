@@ -116,11 +116,12 @@ describe('retention at a master', () => {
     const { lastPrune } = await waitFor(
       async () => {
         const answer = await setting();
-        return answer.lastPrune === undefined ? undefined : answer;
+        // The round before, of no jobs yet, may be the last that is told for a moment.
+        return (answer.lastPrune?.jobs ?? 0) >= 1 ? answer : undefined;
       },
       { timeoutMs: 10_000, describe: () => 'what was pruned is told' },
     );
-    assert.ok(lastPrune && lastPrune.jobs >= 1, JSON.stringify(lastPrune));
+    assert.ok(lastPrune);
     assert.equal((await other.get(retentionAnswerShape, path)).revision, saved.revision);
 
     // The job's own rule is changed, and takes effect.
