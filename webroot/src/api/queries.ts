@@ -8,7 +8,7 @@ import {
 } from '@tanstack/react-query';
 import { isApiError } from './api-error.ts';
 import { queryString, request } from './client.ts';
-import type { JobFilter, RunFilter } from './filters.ts';
+import { type JobFilter, type RunFilter, runFilterEntries } from './filters.ts';
 import type {
   CalendarDetail,
   CalendarList,
@@ -83,9 +83,7 @@ export function runsQuery(filter: RunFilter) {
     queryFn: ({ pageParam, signal }) => {
       const query = queryString([
         ['limit', filter.limit],
-        ...filter.jobs.map((job) => ['job', job] as const),
-        ...filter.outcomes.map((outcome) => ['outcome', outcome] as const),
-        ...filter.workers.map((worker) => ['worker', worker] as const),
+        ...runFilterEntries(filter),
         ['cursor', pageParam],
       ]);
       return request<RunList>(`/runs${query}`, { signal });

@@ -3,7 +3,7 @@
  * around them are written here.
  */
 import type { FieldProblem } from '../../../shared/errors.ts';
-import type { Cause, HistoryRow, RanOutcome } from '../../../shared/history/records.ts';
+import type { Cause, HistoryRow, Outcome, RanOutcome } from '../../../shared/history/records.ts';
 import type { Calendar } from '../../../shared/calendar/definition.ts';
 import type { ExcludedTick } from '../../../shared/calendar/preview.ts';
 import type { Job } from '../../../shared/job/definition.ts';
@@ -146,6 +146,22 @@ export type RunDetail = HistoryRow & {
   readonly open: boolean;
   readonly order?: StandingOrder;
 };
+
+export type StateCounts = Readonly<Partial<Record<Outcome | 'running', number>>>;
+
+export interface DayStats {
+  /** YYYY-MM-DD, in the zone that was asked for. */
+  readonly day: string;
+  readonly counts: StateCounts;
+  /** failed, timed-out and lost. */
+  readonly failures: number;
+  /** 0 to 1; absent when no run ended. */
+  readonly successRate?: number;
+}
+
+export interface DailyStats {
+  readonly days: readonly DayStats[];
+}
 
 export interface WorkerItem {
   readonly id: string;

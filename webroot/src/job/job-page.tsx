@@ -1,6 +1,6 @@
 /** One job: what it is, when it fires next, how it went, and everything one can do to it. */
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
-import { useCallback } from 'react';
+import { lazy, Suspense, useCallback } from 'react';
 import { Link, useLocation } from 'wouter';
 import { useJobActions } from '../actions/use-job-actions.ts';
 import { isApiError } from '../api/api-error.ts';
@@ -21,6 +21,8 @@ import { usePageTitle } from '../ui/use-page-title.ts';
 import { JobSide } from './job-side.tsx';
 import { jobMessages } from './messages.ts';
 import './job-page.css';
+
+const JobNumbers = lazy(async () => ({ default: (await import('./job-numbers.tsx')).JobNumbers }));
 
 export function JobPage({ name }: { readonly name: string }) {
   const text = useMessages(jobMessages);
@@ -56,7 +58,19 @@ export function JobPage({ name }: { readonly name: string }) {
     <div className="job-page">
       <JobHead name={name} detail={data} />
       <JobSide detail={data} />
+      <Suspense fallback={<NumbersPlace />}>
+        <JobNumbers job={name} zone={data.job?.timezone ?? 'UTC'} />
+      </Suspense>
       <JobRuns name={name} broken={data.job === undefined} />
+    </div>
+  );
+}
+
+/** As high as what comes, so that nothing moves. */
+function NumbersPlace() {
+  return (
+    <div className="job-numbers-place">
+      <SkeletonBlock height={324} />
     </div>
   );
 }

@@ -9,27 +9,39 @@ import { historyMessages } from '../history/messages.ts';
 import { RunTable } from '../history/run-table.tsx';
 import { commonMessages } from '../i18n/common-messages.ts';
 import { useMessages } from '../i18n/language.ts';
+import { formatInstant } from '../format/instant.ts';
 import { changeSearch } from '../jobs/job-filter.ts';
 import { shownOutcomes } from '../outcomes.ts';
 import { CopyCommand } from '../ui/copy-command.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { ErrorPanel } from '../ui/error-panel.tsx';
+import { Icon } from '../ui/icon.tsx';
 import { OutcomeGlyph } from '../ui/outcome-glyph.tsx';
 import { SkeletonRows } from '../ui/skeleton.tsx';
 import { usePageTitle } from '../ui/use-page-title.ts';
 import { useSettled } from '../use-settled.ts';
+import { ExportLinks } from './export-links.tsx';
 import './runs-page.css';
 
 const pageSize = 50;
 
 function readRunFilter(search: URLSearchParams): RunFilter {
   const asked = search.getAll('outcome');
+  const [from, to] = [instantOf(search, 'from'), instantOf(search, 'to')];
   return {
     jobs: search.getAll('job').filter((job) => job !== ''),
     workers: search.getAll('worker').filter((worker) => worker !== ''),
     outcomes: shownOutcomes.filter((outcome) => asked.includes(outcome)),
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
     limit: pageSize,
   };
+}
+
+/** Epoch ms; what is none is passed over. */
+function instantOf(search: URLSearchParams, name: string): number | undefined {
+  const text = search.get(name) ?? '';
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
 export function RunsPage() {
@@ -41,7 +53,8 @@ export function RunsPage() {
   const runs = useInfiniteQuery(runsQuery(filter));
   const { data, hasNextPage, isFetchingNextPage, fetchNextPage } = runs;
   const rows = data?.pages.flatMap((page) => page.items) ?? [];
-  const filtered = filter.jobs.length + filter.workers.length + filter.outcomes.length > 0;
+  const timed = filter.from !== undefined || filter.to !== undefined;
+  const filtered = timed || filter.jobs.length + filter.workers.length + filter.outcomes.length > 0;
 
   const onChange = useCallback(
     (changes: Readonly<Record<string, string | readonly string[] | undefined>>) => {
@@ -57,6 +70,7 @@ export function RunsPage() {
     <>
       <header className="page-head">
         <h1>{text.title}</h1>
+        <ExportLinks filter={filter} />
       </header>
       <div className="toolbar">
         <JobFilterField
@@ -94,6 +108,13 @@ export function RunsPage() {
             );
           })}
         </div>
+        {timed && (
+          <WindowChip
+            from={filter.from}
+            to={filter.to}
+            onClear={() => onChange({ from: undefined, to: undefined })}
+          />
+        )}
       </div>
       {runs.isError && !data && (
         <ErrorPanel error={runs.error} onRetry={() => void runs.refetch()} />
@@ -102,7 +123,15 @@ export function RunsPage() {
       {data && rows.length === 0 && (
         <NoRuns
           filtered={filtered}
-          onClear={() => onChange({ job: undefined, worker: undefined, outcome: undefined })}
+          onClear={() =>
+            onChange({
+              job: undefined,
+              worker: undefined,
+              outcome: undefined,
+              from: undefined,
+              to: undefined,
+            })
+          }
         />
       )}
       {rows.length > 0 && (
@@ -116,6 +145,39 @@ export function RunsPage() {
         />
       )}
     </>
+  );
+}
+
+/** The window of time that a link led to. */
+function WindowChip({
+  from,
+  to,
+  onClear,
+}: {
+  readonly from: number | undefined;
+  readonly to: number | undefined;
+  readonly onClear: () => void;
+}) {
+  const text = useMessages(historyMessages);
+  const words =
+    from === undefined
+      ? text.windowTo(formatInstant(to ?? 0))
+      : to === undefined
+        ? text.windowFrom(formatInstant(from))
+        : text.window(formatInstant(from), formatInstant(to));
+  return (
+    <span className="window-chip num" data-testid="window-chip">
+      {words}
+      <button
+        type="button"
+        className="button square small quiet"
+        aria-label={text.anyTime}
+        title={text.anyTime}
+        onClick={onClear}
+      >
+        <Icon name="close" size={12} />
+      </button>
+    </span>
   );
 }
 
