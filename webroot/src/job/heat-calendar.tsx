@@ -5,6 +5,7 @@
  */
 import { type KeyboardEvent, type MouseEvent, useEffect, useRef, useState } from 'react';
 import { useLocation } from 'wouter';
+import { basePath } from '../api/cell.ts';
 import type { DayStats } from '../api/shapes.ts';
 import { formatCount } from '../format/count.ts';
 import { commonMessages } from '../i18n/common-messages.ts';
@@ -110,7 +111,7 @@ export function HeatCalendar({ job, zone, today, stats, summary }: HeatCalendarP
             <a
               key={day.date}
               className={`day ${day.look}`}
-              href={pathOf(day)}
+              href={basePath() + pathOf(day)}
               data-date={day.date}
               aria-label={`${text.dayText(day.date, formatRate(day.stats.successRate, language))}. ${text.open}`}
               tabIndex={index === current ? 0 : -1}

@@ -1,5 +1,6 @@
 /** A job's history as pictures: success by day over a year, and how long its newest runs took. */
 import { queryOptions, useQuery } from '@tanstack/react-query';
+import { apiUrl } from '../api/cell.ts';
 import { queryString, request } from '../api/client.ts';
 import type { DailyStats, RunList } from '../api/shapes.ts';
 import { dayMs } from '../calendars/year-days.ts';
@@ -97,7 +98,7 @@ function Days({ job, zone }: { readonly job: string; readonly zone: string }) {
             <p className="muted">{text.emptyText}</p>
             <CopyCommand
               label={text.emptyCommand}
-              command={`curl -X POST '${location.origin}/api/v1/jobs/${encodeURIComponent(job)}/run' -H 'content-type: application/json' -d '{}'`}
+              command={`curl -X POST '${apiUrl()}/jobs/${encodeURIComponent(job)}/run' -H 'content-type: application/json' -d '{}'`}
             />
           </div>
         ))}

@@ -1,4 +1,5 @@
 /** The list as it is filtered, as a file. The browser writes it to disk while the master reads history. */
+import { apiUrl } from '../api/cell.ts';
 import { queryString } from '../api/client.ts';
 import { type RunFilter, runFilterEntries } from '../api/filters.ts';
 import { historyMessages } from '../history/messages.ts';
@@ -18,7 +19,7 @@ export function ExportLinks({ filter }: { readonly filter: RunFilter }) {
         <a
           key={format}
           className="button"
-          href={`/api/v1/runs${queryString([...runFilterEntries(filter), ['format', format]])}`}
+          href={`${apiUrl()}/runs${queryString([...runFilterEntries(filter), ['format', format]])}`}
           download
           title={text.exportTitle(name)}
           aria-label={text.exportTitle(name)}

@@ -6,6 +6,7 @@
  */
 import { type MouseEvent, type PointerEvent, useState } from 'react';
 import { useLocation } from 'wouter';
+import { basePath } from '../api/cell.ts';
 import type { RowBrief } from '../api/shapes.ts';
 import { formatInstant } from '../format/instant.ts';
 import { formatDuration } from '../format/span.ts';
@@ -116,7 +117,7 @@ function PointedBar(bar: { readonly row: RowBrief; readonly x: number; readonly 
       ref={(link) => {
         if (link !== null) showTooltip(link, <Explain row={row} />);
       }}
-      href={pathOf(row)}
+      href={basePath() + pathOf(row)}
       tabIndex={-1}
       aria-hidden="true"
     >
