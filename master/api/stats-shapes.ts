@@ -1,7 +1,7 @@
 /** What the API answers in numbers; as shapes.ts, of which it is the part about counts and durations. */
 import { z } from 'zod';
 import { outcomes } from '../../shared/history/records.ts';
-import { epochMs } from './shapes.ts';
+import { epochMs, rowShape } from './shapes.ts';
 
 const count = z.int().min(0);
 
@@ -82,3 +82,7 @@ export const outputMatchesShape = z
       .describe('Where to go on; absent when the stored output was searched to its end.'),
   })
   .meta({ id: 'OutputMatches' });
+
+export const ranBetweenShape = z
+  .strictObject({ items: z.array(rowShape), nextCursor: z.string().exactOptional() })
+  .meta({ id: 'RanBetween' });

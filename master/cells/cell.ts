@@ -17,6 +17,7 @@ import { orderAnswerRoutes } from '../api/order-answer-routes.ts';
 import { ordersRoutes } from '../api/orders-routes.ts';
 import { outputRoutes } from '../api/output-routes.ts';
 import { outputSearchRoutes } from '../api/output-search-routes.ts';
+import { ranBetweenRoutes } from '../api/ran-between-routes.ts';
 import { runsRoutes } from '../api/runs-routes.ts';
 import { statsRoutes } from '../api/stats-routes.ts';
 import { CalendarEditor } from '../calendars/calendar-editor.ts';
@@ -128,6 +129,7 @@ export function createCell(place: MeshPlace, deps: CellDeps): Cell {
       ...outputRoutes(parts),
       ...outputSearchRoutes(parts),
       ...statsRoutes(parts),
+      ...ranBetweenRoutes(parts),
       ...meshRoutes(parts),
       ...retentionRoutes({ link, storage, editor: new RetentionEditor(etcd, keys) }),
     ],

@@ -9,6 +9,7 @@ import {
   dailyStatsShape,
   jobStatsShape,
   outputMatchesShape,
+  ranBetweenShape,
   rankedJobsShape,
 } from '../../master/api/stats-shapes.ts';
 import {
@@ -168,6 +169,32 @@ for (const kind of ['sqlite', 'mongodb'] as const) {
       await client.refusal(404, '/api/v1/runs/nobody/output/search?q=x');
     });
 
+    test('what ran between two instants', async () => {
+      const at = Date.UTC(2024, 0, 1);
+      await rig.store.ingest([
+        record('long', at, 'succeeded', 3_600_000),
+        record('short', at + minuteMs, 'failed', 1_000),
+        record('later', at + 10 * minuteMs, 'succeeded', 1_000),
+        notRun('never', { job: 'short', fromTick: at + 2 * minuteMs, toTick: at + 3 * minuteMs }),
+      ]);
+      const jobsIn = async (from: number, to: number, query = '') => {
+        const path = `/api/v1/ran-between?from=${at + from * minuteMs}&to=${at + to * minuteMs}`;
+        const { items } = await client.get(ranBetweenShape, path + query);
+        return items.map(({ job }) => job);
+      };
+      assert.deepEqual(await jobsIn(1, 5), ['short', 'long']);
+      assert.deepEqual(await jobsIn(5, 9), ['long']);
+      assert.deepEqual(await jobsIn(5, 11), ['later', 'long']);
+      assert.deepEqual(await jobsIn(5, 11, '&job=later'), ['later']);
+      assert.deepEqual(await jobsIn(70, 80), []);
+      const first = await client.get(
+        ranBetweenShape,
+        `/api/v1/ran-between?from=${at}&to=${at + 11 * minuteMs}&limit=1`,
+      );
+      assert.deepEqual([first.items[0]?.job, first.items.length], ['later', 1]);
+      assert.deepEqual(await jobsIn(0, 11, `&cursor=${first.nextCursor}`), ['short', 'long']);
+    });
+
     test('runs of jobs by the beginning of their names, and by their labels', async () => {
       await client.putNew('db-a', { labels: { team: 'ops' } });
       await client.putNew('db-b', { labels: { team: 'dev' } });
@@ -247,6 +274,10 @@ for (const kind of ['sqlite', 'mongodb'] as const) {
         ['/api/v1/runs/x/output/search?q=', 'q'],
         [`/api/v1/runs/x/output/search?q=${'%C3%B6'.repeat(513)}`, 'q'],
         ['/api/v1/runs/x/output/search?q=a&limit=1001', 'limit'],
+        ['/api/v1/ran-between?from=1', 'to'],
+        ['/api/v1/ran-between?from=5&to=5', 'to'],
+        [`/api/v1/ran-between?from=0&to=${32 * 24 * 60 * minuteMs}`, 'to'],
+        ['/api/v1/ran-between?from=0&to=5&cursor=!!!', 'cursor'],
         ['/api/v1/runs?limit=501', 'limit'],
         ['/api/v1/runs?limit=1000001&format=csv', 'limit'],
         ['/api/v1/runs?format=xml', 'format'],
