@@ -179,7 +179,6 @@ test('jobs by the beginning of their names and by labels', () => {
     order: Uint32Array.from(jobs.keys()),
     at: (slot: number) => jobs[slot],
     placeOf: (name: string) => jobs.filter((job) => job.name < name).length,
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what is asked of it, only
   } as unknown as Parameters<typeof chosenJobs>[0];
   assert.equal(chosenJobs(index, {}), undefined);
   assert.deepEqual(chosenJobs(index, { job: ['gone'] }), ['gone']);
@@ -195,7 +194,6 @@ test('jobs by the beginning of their names and by labels', () => {
     order: new Uint32Array(201),
     at: () => jobs[0],
     placeOf: () => 0,
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what is asked of it, only
   } as unknown as typeof index;
   assert.throws(
     () => chosenJobs(many, { q: 'a' }),
