@@ -150,7 +150,7 @@ describe('calendars in the console', { concurrency: false }, () => {
       return row?.outcome === 'succeeded';
     });
     await view.by('confirm').click();
-    await view.seesText(view.by('toast'), /Nothing to kill: short had ended before/);
+    await view.seesText(view.by('toast'), /Nothing to kill: no run of short was open/);
     view.assertQuiet();
   });
 
