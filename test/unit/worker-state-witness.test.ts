@@ -8,6 +8,7 @@ import { lacksWitness, witnessOf } from '../../worker/mesh/state-witness.ts';
 const key = '/cron/cursor/a';
 const seen = keyValue(90, 'then');
 const { signal } = new AbortController();
+let why = 'etcdserver: mvcc: required revision is a future revision';
 
 function keyValue(modRevision: number, text: string): KeyValue {
   return { key, value: Buffer.from(text), createRevision: 5, modRevision, version: 1, lease: '0' };
@@ -20,7 +21,7 @@ function etcdWith(
 ): Pick<EtcdKv, 'range'> {
   return {
     range: async ({ revision }) => {
-      if (revision !== undefined && typeof past === 'string') throw new CronmeshError(past, 'no');
+      if (revision !== undefined && typeof past === 'string') throw new CronmeshError(past, why);
       const kv = revision === undefined ? present : past;
       const kvs = kv === undefined || typeof kv === 'string' ? [] : [kv];
       return { kvs, more: false, count: kvs.length, revision: 200 };
@@ -37,6 +38,12 @@ it('knows a past that goes on from one that was put back', async () => {
   assert.equal(await lacks(keyValue(60, 'then')), true, 'the key as it was before');
   assert.equal(await lacks(undefined), true, 'there was no such key');
   assert.equal(await lacks('etcd-rejected'), true, 'not yet so far');
+  why = 'etcdserver: permission denied';
+  await assert.rejects(
+    lacks('etcd-rejected'),
+    /permission denied/,
+    'it tells nothing, so it is asked again',
+  );
   assert.equal(await lacks('etcd-compacted', keyValue(150, 'now')), false);
   assert.equal(await lacks('etcd-compacted', undefined), false, 'it may have been deleted');
   assert.equal(await lacks('etcd-compacted', keyValue(60, 'then')), true, 'it went back');

@@ -8,6 +8,9 @@ import { createHash } from 'node:crypto';
 import { isCronmeshError } from '../../shared/errors.ts';
 import type { EtcdKv, KeyValue } from '../../shared/etcd/port.ts';
 
+/** Etcd's words for a revision that it has not come to. */
+const notYet = 'future revision';
+
 export interface StateWitness {
   readonly key: string;
   readonly revision: number;
@@ -35,8 +38,8 @@ export async function lacksWitness(
       const [kv] = (await etcd.range({ key }, { signal })).kvs;
       return kv !== undefined && kv.modRevision < revision;
     }
-    // A revision that etcd has not come to yet.
-    if (isCronmeshError(error, 'etcd-rejected')) return true;
+    // Any other refusal (of rights, say) tells nothing of the past.
+    if (isCronmeshError(error, 'etcd-rejected') && error.message.includes(notYet)) return true;
     throw error;
   }
 }
